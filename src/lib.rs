@@ -1,4 +1,3 @@
 //! `mispair` finds, for a news caption, the most convincing *wrong* image.
 
-// kernels
 pub mod words;
