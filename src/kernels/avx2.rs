@@ -1,0 +1,408 @@
+//! AVX2 + FMA + F16C.
+//!
+//! ```text
+//!                     3 rows
+//!                  x0   x1   x2          one register each
+//!             q0 | ·    ·    · |
+//!  4 queries  q1 | ·    ·    · |         12 accumulators of 8 lanes, one register each
+//!             q2 | ·    ·    · |
+//!             q3 | ·    ·    · |         queries pass one by one through the 16th register
+//! ```
+//!
+//! A step of 8 elements is 7 loads and 12 multiply-adds, which is what two FMA units can do
+//! with two loads a cycle. (Four queries loaded first and one row at a time would need 17
+//! registers; spilling halves the speed.) [`sum8`] then adds up the lanes of eight
+//! accumulators at once. A tile is a [`cell`]; a strip of cells is one group of queries going
+//! past a block of rows; [`Avx2::dots`] orders strips so that a block of rows is read from
+//! main memory once, while the block after it is prefetched, a few lines per step, hidden
+//! behind the arithmetic. (Without prefetch 8 queries past 400 MB of rows took 50 ms, with it
+//! 27 ms: the hardware does not follow three rows at a time across pages.)
+
+use super::operand::{Element, Pick};
+use std::arch::x86_64::*;
+
+/// Proof that the CPU has AVX2, FMA and F16C.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// Up to this many queries go past the rows together, once.
+const FEW: usize = 32;
+/// Rows per block then: a multiple of 3 and 4; with the queries about as large as the
+/// first-level cache.
+const FEW_ROWS: usize = 12;
+/// Bytes per block of rows that many queries go over: a share of the second-level cache.
+const MANY_BYTES: usize = 192 << 10;
+/// And at most this many rows, which bounds the scratch of carried sums.
+const MANY_ROWS: usize = 96;
+/// Cells of three rows in the largest block.
+const CELLS: usize = MANY_ROWS / 3;
+/// Longer rows are cut into parts of this many elements, so that four queries stay in the
+/// first-level cache while a block of rows passes. Sums are carried from part to part.
+const PART: usize = 512;
+
+impl Avx2 {
+    /// `Some` if this CPU has what the kernels need.
+    pub(super) fn detect() -> Option<Avx2> {
+        let all =
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
+        all.then_some(Avx2(()))
+    }
+
+    /// The dot product of two padded rows of one length.
+    #[inline]
+    pub(super) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
+        assert!(a.len() == b.len() && a.len().is_multiple_of(16));
+        // SAFETY: `self` proves the CPU features; both slices hold `a.len()` elements, a
+        // multiple of 16.
+        unsafe { dot(a.as_ptr(), b.as_ptr(), a.len()) }
+    }
+
+    /// Every query with every picked row: `out[q * pick.len() + i]`.
+    pub(super) fn dots<E: Element>(self, queries: &[f32], x: &[E], stride: usize, pick: impl Pick, out: &mut [f32]) {
+        let m = queries.len() / stride;
+        // What the unsafe code below rests on, checked here and nowhere else.
+        assert!(stride.is_multiple_of(16) && queries.len() == m * stride);
+        assert!(out.len() == m * pick.len() && pick.end() * stride <= x.len());
+        let job = Job { queries, x, stride, pick, out: out.as_mut_ptr() };
+        // SAFETY: `self` proves the CPU features; the asserts prove what `Job` requires.
+        unsafe {
+            match m {
+                0 => {}
+                1 => job.single(),
+                2..=FEW => job.few(m),
+                _ => job.many(m),
+            }
+        }
+    }
+}
+
+/// The operands. Invariants: `queries` is whole rows of `stride`, a multiple of 16; every row
+/// of `pick` lies in `x`; `out` has room for one score per query and position.
+#[derive(Clone, Copy)]
+struct Job<'a, E, P> {
+    queries: &'a [f32],
+    x: &'a [E],
+    stride: usize,
+    pick: P,
+    out: *mut f32,
+}
+
+/// What to prefetch, in the order of the cells that do it: the starts of stretches as long as
+/// a stored row. A cell takes `PER`.
+type Ahead<'a> = &'a [*const i8];
+
+impl<E: Element, P: Pick> Job<'_, E, P> {
+    /// One query: eight rows side by side hide the latency of the additions. The next rows of a
+    /// contiguous scan come by the hardware's own prefetching (ours made it no faster);
+    /// scattered rows are asked for while the eight before them are multiplied.
+    ///
+    /// # Safety
+    /// The CPU features and the invariants of [`Job`].
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn single(self) {
+        let n = self.pick.len();
+        let mut from = 0;
+        while from < n {
+            let to = n.min(from + 8);
+            let ahead: [*const i8; 8] = std::array::from_fn(|i| self.guess(to + i));
+            // SAFETY: one query; `from..to` are positions.
+            unsafe { self.strip::<1, 8, 8>(0, from, to, if P::SCATTERED { &ahead } else { &[] }) };
+            from = to;
+        }
+    }
+
+    /// A few queries: small blocks of rows, each gone over by every group of queries while the
+    /// next block arrives.
+    ///
+    /// # Safety
+    /// As [`Job::single`]; `m` queries.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn few(self, m: usize) {
+        let n = self.pick.len();
+        let groups = m.div_ceil(4);
+        let mut ahead = [std::ptr::null(); FEW_ROWS];
+        let mut from = 0;
+        while from < n {
+            let to = n.min(from + FEW_ROWS);
+            for (i, slot) in ahead.iter_mut().enumerate() {
+                *slot = self.guess(to + i);
+            }
+            for g in 0..groups {
+                // The groups share the work: as evenly as whole stretches per cell allow.
+                let share = |per: usize| ahead.get(g * per * FEW_ROWS / 3..).unwrap_or_default();
+                // SAFETY: group `g` of `m` queries; `from..to` are positions.
+                unsafe {
+                    match groups {
+                        1 => self.group::<3>(g * 4, m, from, to, share(3)),
+                        2 => self.group::<2>(g * 4, m, from, to, share(2)),
+                        _ => self.group::<1>(g * 4, m, from, to, share(1)),
+                    }
+                }
+            }
+            from = to;
+        }
+    }
+
+    /// Many queries: blocks of rows that stay in the second-level cache while group after group
+    /// of queries goes over them, each asking for the next group.
+    ///
+    /// # Safety
+    /// As [`Job::few`].
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn many(self, m: usize) {
+        let n = self.pick.len();
+        let block = (MANY_BYTES / (self.stride * size_of::<E>()) / 3 * 3).clamp(FEW_ROWS, MANY_ROWS);
+        let mut from = 0;
+        while from < n {
+            let to = n.min(from + block);
+            for first in (0..m).step_by(4) {
+                let next = self.queries.as_ptr().wrapping_add((first + 4) * self.stride).cast::<E>();
+                let ahead: [*const i8; 8] = std::array::from_fn(|i| next.wrapping_add(i * self.stride).cast());
+                // Four queries are as long as four rows, or eight of halves.
+                let ahead = &ahead[..4 * size_of::<f32>() / size_of::<E>()];
+                // SAFETY: a group of `m` queries; `from..to` are positions.
+                unsafe { self.group::<1>(first, m, from, to, ahead) };
+            }
+            from = to;
+        }
+    }
+
+    /// Up to four queries, from `first`, past positions `from..to`.
+    ///
+    /// # Safety
+    /// As [`Job::few`]; `first < m` queries, `from..to` are at most [`MANY_ROWS`] positions.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn group<const PER: usize>(self, first: usize, m: usize, from: usize, to: usize, ahead: Ahead<'_>) {
+        // SAFETY: passed on.
+        unsafe {
+            match m - first {
+                1 => self.strip::<1, 8, PER>(first, from, to, ahead),
+                2 => self.strip::<2, 4, PER>(first, from, to, ahead),
+                3 => self.strip::<3, 4, PER>(first, from, to, ahead),
+                _ if self.stride > 2 * PART => self.long_strip::<PER>(first, from, to, ahead),
+                _ => self.strip::<4, 3, PER>(first, from, to, ahead),
+            }
+        }
+    }
+
+    /// `M` queries past positions `from..to`, `R` rows at a time.
+    ///
+    /// # Safety
+    /// As [`Job::group`]; `M` queries from `first`.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn strip<const M: usize, const R: usize, const PER: usize>(
+        self,
+        first: usize,
+        from: usize,
+        to: usize,
+        ahead: Ahead<'_>,
+    ) {
+        let mut ahead = ahead.chunks_exact(PER);
+        let mut at = from;
+        // SAFETY: cells stay within `from..to`.
+        unsafe {
+            while at + R <= to {
+                match ahead.next() {
+                    Some(a) => self.cell::<M, R, PER>(first, at, std::array::from_fn(|i| a[i])),
+                    None => self.cell::<M, R, 0>(first, at, []),
+                }
+                at += R;
+            }
+            match to - at {
+                0 => {}
+                1 => self.cell::<M, 1, 0>(first, at, []),
+                2 => self.cell::<M, 2, 0>(first, at, []),
+                3 => self.cell::<M, 3, 0>(first, at, []),
+                // Only reached where R = 8, so M = 1.
+                4 => self.cell::<1, 4, 0>(first, at, []),
+                5 => self.cell::<1, 5, 0>(first, at, []),
+                6 => self.cell::<1, 6, 0>(first, at, []),
+                _ => self.cell::<1, 7, 0>(first, at, []),
+            }
+        }
+    }
+
+    /// `strip::<4, 3>` for rows so long that four of them are the whole first-level cache: part
+    /// after part, the sums of every cell carried in a scratch.
+    ///
+    /// # Safety
+    /// As [`Job::strip`].
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn long_strip<const PER: usize>(self, first: usize, from: usize, to: usize, ahead: Ahead<'_>) {
+        let mut sums = [[[_mm256_setzero_ps(); 3]; 4]; CELLS];
+        let cells = (to - from) / 3;
+        let sums = &mut sums[..cells];
+        for part in (0..self.stride).step_by(PART) {
+            let range = (part, self.stride.min(part + PART));
+            let mut ahead = ahead.chunks_exact(PER);
+            for (c, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: four queries from `first`, three rows from a position below `to - 2`,
+                // elements within the stride.
+                unsafe {
+                    let (q, x) = (self.query(first), self.rows::<3>(from + 3 * c));
+                    *sums = match ahead.next() {
+                        Some(a) => add::<E, 4, 3, PER>(*sums, q, self.stride, x, range, std::array::from_fn(|i| a[i])),
+                        None => add::<E, 4, 3, 0>(*sums, q, self.stride, x, range, []),
+                    };
+                }
+            }
+        }
+        for (c, sums) in sums.iter().enumerate() {
+            // SAFETY: the positions that were added up above.
+            unsafe { self.put(sums, first, from + 3 * c) };
+        }
+        // SAFETY: what is left of `from..to`, without prefetching.
+        unsafe { self.strip::<4, 3, 1>(first, from + 3 * cells, to, &[]) };
+    }
+
+    /// The products of `M` queries with the `R` rows from position `at`.
+    ///
+    /// # Safety
+    /// As [`Job::strip`]; `at + R` positions at least.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn cell<const M: usize, const R: usize, const PER: usize>(
+        self,
+        first: usize,
+        at: usize,
+        ahead: [*const i8; PER],
+    ) {
+        // SAFETY: passed on.
+        unsafe {
+            let zero = [[_mm256_setzero_ps(); R]; M];
+            let (q, x) = (self.query(first), self.rows::<R>(at));
+            let sums = add::<E, M, R, PER>(zero, q, self.stride, x, (0, self.stride), ahead);
+            self.put(&sums, first, at);
+        }
+    }
+
+    /// Adds up the lanes of every sum and writes the scores.
+    ///
+    /// # Safety
+    /// As [`Job::cell`].
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn put<const M: usize, const R: usize>(self, sums: &[[__m256; R]; M], first: usize, at: usize) {
+        let n = self.pick.len();
+        // SAFETY: queries `first..first + M` and positions `at..at + R` exist, so does their
+        // place in `out`; of the four scores written at once, the fourth lands on a position
+        // of the same query, whose turn comes after.
+        unsafe {
+            let out = self.out.add(first * n + at);
+            if M == 4 && R == 3 && at + 4 <= n {
+                for m in [0, 2] {
+                    let (a, b) = (&sums[m], &sums[m + 1]);
+                    let s = sum8([a[0], a[1], a[2], a[2], b[0], b[1], b[2], b[2]]);
+                    _mm_storeu_ps(out.add(m * n), _mm256_castps256_ps128(s));
+                    _mm_storeu_ps(out.add((m + 1) * n), _mm256_extractf128_ps::<1>(s));
+                }
+                return;
+            }
+            for (m, sums) in sums.iter().enumerate() {
+                let s = sum8(std::array::from_fn(|r| if r < R { sums[r] } else { _mm256_setzero_ps() }));
+                let mut scores = [0.0f32; 8];
+                _mm256_storeu_ps(scores.as_mut_ptr(), s);
+                out.add(m * n).copy_from_nonoverlapping(scores.as_ptr(), R);
+            }
+        }
+    }
+
+    /// # Safety
+    /// There is a query `first`.
+    #[inline]
+    unsafe fn query(self, first: usize) -> *const f32 {
+        // SAFETY: within `queries`.
+        unsafe { self.queries.as_ptr().add(first * self.stride) }
+    }
+
+    /// # Safety
+    /// There are positions `at..at + R`.
+    #[inline]
+    unsafe fn rows<const R: usize>(self, at: usize) -> [*const E; R] {
+        // SAFETY: every picked row lies within `x`.
+        std::array::from_fn(|i| unsafe { self.x.as_ptr().add(self.pick.row(at + i) * self.stride) })
+    }
+
+    /// Where the row of a position will probably be; maybe outside of any memory.
+    #[inline]
+    fn guess(self, position: usize) -> *const i8 {
+        self.x.as_ptr().wrapping_add(self.pick.guess(position).wrapping_mul(self.stride)).cast()
+    }
+}
+
+/// # Safety
+/// The CPU features; `n` elements, a multiple of 16, at both.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn dot(a: *const f32, b: *const f32, n: usize) -> f32 {
+    let zero = _mm256_setzero_ps();
+    // SAFETY: passed on.
+    let [[s]] = unsafe { add::<f32, 1, 1, 0>([[zero]], a, n, [b], (0, n), []) };
+    _mm256_cvtss_f32(sum8([s, zero, zero, zero, zero, zero, zero, zero]))
+}
+
+/// Adds elements `from..to` of the products of `M` queries and `R` rows to `sums`, in the order
+/// of the definition, and asks for `PER` stretches of memory meanwhile.
+///
+/// # Safety
+/// The CPU features; `M` queries `stride` apart at `q`; `to` elements in every query and row;
+/// `from` and `to` multiples of 16.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add<E: Element, const M: usize, const R: usize, const PER: usize>(
+    mut sums: [[__m256; R]; M],
+    q: *const f32,
+    stride: usize,
+    x: [*const E; R],
+    (from, to): (usize, usize),
+    ahead: [*const i8; PER],
+) -> [[__m256; R]; M] {
+    let mut k = from;
+    while k < to {
+        for a in ahead {
+            // It may name any address: a prefetch never faults.
+            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(k * size_of::<E>()));
+        }
+        for k in [k, k + 8] {
+            // SAFETY: `k + 8 <= to` elements in every query and row. The shorter side is loaded
+            // first: see the picture above.
+            unsafe {
+                if M < R {
+                    let q: [__m256; M] = std::array::from_fn(|m| _mm256_loadu_ps(q.add(m * stride + k)));
+                    for r in 0..R {
+                        let x = E::load8(x[r].add(k));
+                        for m in 0..M {
+                            sums[m][r] = _mm256_fmadd_ps(q[m], x, sums[m][r]);
+                        }
+                    }
+                } else {
+                    let x: [__m256; R] = std::array::from_fn(|r| E::load8(x[r].add(k)));
+                    for m in 0..M {
+                        let q = _mm256_loadu_ps(q.add(m * stride + k));
+                        for r in 0..R {
+                            sums[m][r] = _mm256_fmadd_ps(q, x[r], sums[m][r]);
+                        }
+                    }
+                }
+            }
+        }
+        k += 16;
+    }
+    sums
+}
+
+/// The sums of the lanes of eight accumulators, in the tree order of the definition.
+///
+/// Taking two accumulators (then four, then eight) into one addition costs a blend and a
+/// shuffle per addition; reducing one after the other costs half as much time again as the
+/// multiplications of a 128-element tile.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sum8(a: [__m256; 8]) -> __m256 {
+    // [x0+x4 … x3+x7 | y0+y4 … y3+y7]
+    let t = |x, y| _mm256_add_ps(_mm256_blend_ps::<0b1111_0000>(x, y), _mm256_permute2f128_ps::<0x21>(x, y));
+    // In either half: [x0+x2, x1+x3, y0+y2, y1+y3]
+    let u = |x, y| _mm256_add_ps(_mm256_blend_ps::<0b1100_1100>(x, y), _mm256_shuffle_ps::<0b01_00_11_10>(x, y));
+    let low = u(t(a[0], a[4]), t(a[1], a[5]));
+    let high = u(t(a[2], a[6]), t(a[3], a[7]));
+    _mm256_add_ps(_mm256_shuffle_ps::<0b10_00_10_00>(low, high), _mm256_shuffle_ps::<0b11_01_11_01>(low, high))
+}
