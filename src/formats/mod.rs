@@ -1,0 +1,48 @@
+//! Layer 5, other people's files: read and written. The head of each file states its format.
+//!
+//! ```text
+//!   npy  pickle ───► rows of f32, lazily, from mapped bytes ──┐
+//!   data.json  JSONL  CSV ──► Sample, one call each ──────────┼──► whoever builds a corpus
+//!   metadata ──► (SampleId, Facts), one call each ────────────┘
+//!   annotations ◄──► Annotation
+//! ```
+//!
+//! Readers of vectors take the bytes of the file (the caller maps it) and borrow from them. Readers of records take
+//! any `Read` and a callback, hold one record at a time, and hand through whatever error the callback returns.
+//! All take the path for their error texts only, and open nothing themselves.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `npy/` | numpy's arrays: matrices of floats, ids |
+//! | `pickle/` | `{id: numpy array}` without Python, nothing executed |
+//! | `floats.rs` | three widths, two byte orders, any alignment |
+//! | `catalog_json.rs` | catalogs: VisualNews `data.json`, JSONL |
+//! | `tabular.rs` | catalogs: CSV, TSV |
+//! | `metadata.rs` | facts by id: JSONL, JSON array, JSON object |
+//! | `facts.rs` | names of fields; what their values mean |
+//! | `newsclippings.rs` | annotation files |
+//! | `published.rs` | where the files of the published dataset lie |
+//! | `record.rs`, `stream.rs` | wanted fields of one record; records one by one |
+//! | `error.rs` | what is wrong with a record, and where |
+
+mod catalog_json;
+mod error;
+pub mod facts;
+mod floats;
+mod metadata;
+mod newsclippings;
+pub mod npy;
+pub mod pickle;
+mod published;
+mod record;
+mod stream;
+mod tabular;
+
+pub use catalog_json::{read_jsonl, read_visual_news};
+pub use error::{FieldError, Place, RecordError, Where};
+pub use facts::{Columns, facts_from_json};
+pub use floats::{ByteOrder, FloatType};
+pub use metadata::read_metadata;
+pub use newsclippings::{Annotation, AnnotationFile, AnnotationWriter, read_annotations};
+pub use published::{PARTITIONS, Published, PublishedError, PublishedModality, find_published};
+pub use tabular::read_csv;
