@@ -94,6 +94,7 @@ impl Writer<'_> {
     fn slot(&mut self, slot: &str) {
         let event = self.event;
         let words = topic(event.topic);
+        let kind = &words.kinds[event.kind];
         let country = &COUNTRIES[event.country];
         let city = country.cities[event.city];
         match slot {
@@ -112,9 +113,9 @@ impl Writer<'_> {
                 self.mention(surface.to_owned(), "GPE", Some(country.title.to_owned()));
             }
             "n" => self.mention(country.adjective.to_owned(), "NORP", Some(country.title.to_owned())),
-            "o" => self.organisation(ORG_HEADS[event.org], words.orgs[event.org % words.orgs.len()]),
-            "v" => self.named_after_city(city, words.venues[event.venue], "FAC"),
-            "e" => self.named_after_city(city, words.events[event.venue], "EVENT"),
+            "o" => self.organisation(ORG_HEADS[event.org], kind.org),
+            "v" => self.named_after_city(city, kind.venue, "FAC"),
+            "e" => self.named_after_city(city, kind.occasion, "EVENT"),
             "a" => {
                 let agency = *self.chance.pick(&AGENCIES);
                 self.mention(agency.to_owned(), "ORG", None);
@@ -125,9 +126,8 @@ impl Writer<'_> {
             }
             "m" => {
                 let amount = 1 + self.chance.below(90);
-                let unit = *self.chance.pick(&["m", "bn"]);
                 let sign = if self.british { '£' } else { '$' };
-                self.mention(format!("{sign}{amount}{unit}"), "MONEY", None);
+                self.mention(format!("{sign}{amount}m"), "MONEY", None);
             }
             "w" => {
                 let day = WEEKDAYS[self.date.weekday().to_monday_zero_offset().clamp(0, 6) as usize];

@@ -13,11 +13,6 @@ pub(super) struct Topic {
     /// As the published catalog writes topics.
     pub(super) name: &'static str,
     pub(super) roles: [&'static str; ROLES],
-    /// Second halves of names of organisations, after [`super::gazetteer::ORG_HEADS`].
-    pub(super) orgs: [&'static str; 4],
-    /// Second halves of names of events and venues, after a city.
-    pub(super) events: [&'static str; 3],
-    pub(super) venues: [&'static str; 3],
     pub(super) kinds: [Kind; KINDS],
 }
 
@@ -29,14 +24,23 @@ pub(super) const KINDS: usize = 5;
 /// One kind of scene: pictures of one kind look alike wherever they were taken.
 #[derive(Debug)]
 pub(super) struct Kind {
+    /// The second half of an organisation's name, after one of [`super::gazetteer::ORG_HEADS`] …
+    pub(super) org: &'static str,
+    /// … and those of an occasion and of a venue, after a city.
+    pub(super) occasion: &'static str,
+    pub(super) venue: &'static str,
     /// Sentences about somebody.
     pub(super) people: [&'static str; 3],
     /// Sentences about nobody in particular: no slot for a person.
     pub(super) places: [&'static str; 3],
 }
 
-pub(super) const fn kind(people: [&'static str; 3], places: [&'static str; 3]) -> Kind {
-    Kind { people, places }
+pub(super) const fn kind(
+    [org, occasion, venue]: [&'static str; 3],
+    people: [&'static str; 3],
+    places: [&'static str; 3],
+) -> Kind {
+    Kind { org, occasion, venue, people, places }
 }
 
 /// How many topics there are.

@@ -44,7 +44,7 @@ const PICTURE: Weights = Weights {
     kind: 0.65,
     country: 0.22,
     city: 0.28,
-    persons: 0.45,
+    persons: 0.60,
     event: 0.40,
     moment: 0.50,
     private: 0.45,
@@ -55,13 +55,13 @@ const VAGUEST: f32 = 1.3;
 /// What a scene recogniser sees: the kind of place, hardly the persons.
 const SCENE: Weights = Weights {
     topic: 0.25,
-    kind: 0.75,
-    country: 0.20,
-    city: 0.40,
+    kind: 0.90,
+    country: 0.15,
+    city: 0.30,
     persons: 0.0,
-    event: 0.45,
-    moment: 0.35,
-    private: 0.25,
+    event: 0.35,
+    moment: 0.30,
+    private: 0.15,
 };
 
 /// The energy (squared length) of a CLIP vector that is its modality's offset …
@@ -149,7 +149,7 @@ impl Space {
             // Rectified later: a mean a little below zero leaves about half of the features active.
             places: View {
                 weights: random(7, LATENT * 2048, 0.5),
-                offset: random(8, 2048, 0.3).iter().map(|x| x - 0.1).collect(),
+                offset: random(8, 2048, 0.4).iter().map(|x| x - 0.05).collect(),
             },
             seeds,
         }
@@ -211,7 +211,7 @@ impl Space {
         let mut latent = self.latent(&SCENE, &sample.event, &[], true, picture.root);
         chance.add_noise(&mut latent, SCENE.private / 8.0);
         self.places.of(&unit(latent), out);
-        chance.add_noise(out, 0.15);
+        chance.add_noise(out, 0.12);
         self.crop(sample, out, 0.1);
         out.iter_mut().for_each(|x| *x = x.max(0.0));
         scale(out, 1.0, &mut chance);

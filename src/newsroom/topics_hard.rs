@@ -6,11 +6,9 @@ pub(super) const HARD: [Topic; 5] = [
     Topic {
         name: "politics_elections",
         roles: ["party chairman", "opposition leader", "foreign minister", "senator", "mayor", "finance minister"],
-        orgs: ["Alliance", "Reform Party", "Democratic Union", "Policy Institute"],
-        events: ["Leaders Summit", "Security Conference", "Party Congress"],
-        venues: ["City Hall", "Parliament House", "Congress Centre"],
         kinds: [
             kind(
+                ["Reform Party", "Party Congress", "Congress Centre"],
                 [
                     "{p} addresses supporters of the {o} at the {v}",
                     "The {n} {r} {p} speaks at a rally in {c}",
@@ -23,6 +21,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Policy Institute", "Leaders Summit", "Parliament House"],
                 [
                     "{p} shakes hands with {q} before their talks in {c}",
                     "The {n} {r} {p} is welcomed by {q} at the {v}",
@@ -35,6 +34,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Alliance", "Leaders Summit", "Parliament House"],
                 [
                     "Protesters in {c} call on {p} to resign",
                     "A demonstrator holds up a portrait of {p} outside the {v}",
@@ -47,6 +47,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Democratic Union", "Party Congress", "City Hall"],
                 [
                     "{p} casts a ballot at a polling station in {c}",
                     "The {r} {p} of the {o} leaves a polling station in {c}",
@@ -59,6 +60,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Reform Party", "Security Conference", "Parliament House"],
                 [
                     "{p} takes questions from reporters at the {v}",
                     "The {r} {p} announces the resignation in {c}",
@@ -75,11 +77,9 @@ pub(super) const HARD: [Topic; 5] = [
     Topic {
         name: "law_crime",
         roles: ["prosecutor", "judge", "defence lawyer", "former banker", "police chief", "campaigner"],
-        orgs: ["Police Federation", "Legal Trust", "Prison Service", "Justice Network"],
-        events: ["Bribery Inquiry", "Fraud Trial", "Extradition Hearing"],
-        venues: ["Crown Court", "Central Police Station", "Prison"],
         kinds: [
             kind(
+                ["Legal Trust", "Fraud Trial", "Crown Court"],
                 [
                     "{p} arrives at the {v} for sentencing",
                     "The {n} {r} {p} leaves court in {c} after the verdict",
@@ -92,6 +92,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Police Federation", "Bribery Inquiry", "Central Police Station"],
                 [
                     "The {r} {p} at the scene of the shooting in {c}",
                     "{p} was last seen near the {v} police say",
@@ -104,6 +105,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Prison Service", "Extradition Hearing", "Prison"],
                 [
                     "{p} spent {k} years in the {v}",
                     "The {r} {p} visits inmates of the {v} in {l}",
@@ -112,10 +114,11 @@ pub(super) const HARD: [Topic; 5] = [
                 [
                     "The {v} holds {k} inmates according to the {o}",
                     "A guard of the {o} walks along a corridor of the {v}",
-                    "Razor wire on the walls of a {n} prison run by the {o}",
+                    "Razor wire on the walls of a {n} jail run by the {o}",
                 ],
             ),
             kind(
+                ["Justice Network", "Bribery Inquiry", "Town Hall"],
                 [
                     "{p} lights a candle at a vigil in {c}",
                     "Flowers left for {p} outside the {v}",
@@ -128,10 +131,11 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Legal Trust", "Fraud Trial", "Central Police Station"],
                 [
                     "{p} is led away by {n} police in {c}",
                     "Police seized documents at {p's} office in {c}",
-                    "The arrest of {p} was announced by the {r} {q} in {c}",
+                    "The arrest of {p} was announced by the {q} in {c}",
                 ],
                 [
                     "{n} police display drugs worth {m} seized in {c}",
@@ -144,11 +148,9 @@ pub(super) const HARD: [Topic; 5] = [
     Topic {
         name: "business_economy",
         roles: ["chief executive", "chairman", "economist", "investor", "union leader", "central banker"],
-        orgs: ["Bank", "Motors", "Steel Works", "Investment Group"],
-        events: ["Motor Show", "Economic Forum", "Trade Fair"],
-        venues: ["Stock Exchange", "Container Port", "Shopping Centre"],
         kinds: [
             kind(
+                ["Bank", "Economic Forum", "Stock Exchange"],
                 [
                     "{p} rings the opening bell at the {v}",
                     "Traders watch {p's} speech at the {v}",
@@ -161,6 +163,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Motors", "Motor Show", "Car Works"],
                 [
                     "{p} tours the assembly line of {o} in {c}",
                     "{p} meets workers at the {o} plant in {c}",
@@ -169,10 +172,11 @@ pub(super) const HARD: [Topic; 5] = [
                 [
                     "Workers on the assembly line of {o} in {c}",
                     "The {o} plant in {c} is to close with the loss of {k} jobs",
-                    "A furnace at the {o} site near {c} {l}",
+                    "A robot welds a car at the {o} site near {c} {l}",
                 ],
             ),
             kind(
+                ["Stores", "Trade Fair", "Shopping Centre"],
                 [
                     "{p} opens a store of {o} in {c}",
                     "{p's} chain {o} employs {k} people in {l}",
@@ -185,6 +189,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Investment Group", "Economic Forum", "Congress Centre"],
                 [
                     "{p} presents annual results of {o} in {c}",
                     "{p} and {q} announce the merger worth {m} in {c}",
@@ -197,6 +202,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Shipping Lines", "Trade Fair", "Container Port"],
                 [
                     "{p} inspects the first cargo at the {v}",
                     "The {r} {p} speaks to dockers on strike in {c}",
@@ -213,11 +219,9 @@ pub(super) const HARD: [Topic; 5] = [
     Topic {
         name: "disaster_accident",
         roles: ["fire chief", "survivor", "rescue worker", "governor", "coastguard officer", "engineer"],
-        orgs: ["Relief Fund", "Fire Brigade", "Rail Company", "Meteorological Service"],
-        events: ["Flood Inquiry", "Memorial Day", "Donor Conference"],
-        venues: ["Railway Station", "Airport", "Harbour"],
         kinds: [
             kind(
+                ["Relief Fund", "Flood Inquiry", "Railway Station"],
                 [
                     "{p} wades through a flooded street in {c}",
                     "The {r} {p} visits flood victims in {c} {l}",
@@ -230,6 +234,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Fire Brigade", "Memorial Day", "Airport"],
                 [
                     "{p} watches the fire near {c} from a ridge",
                     "The {r} {p} of the {o} briefs crews near {c}",
@@ -242,6 +247,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Relief Fund", "Donor Conference", "Cathedral"],
                 [
                     "{p} searches the rubble of a school in {c}",
                     "{p} was pulled alive from the ruins in {c} after {k} hours",
@@ -254,6 +260,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Rail Company", "Rail Inquiry", "Railway Station"],
                 [
                     "The {r} {p} at the site of the crash near {c}",
                     "{p} of the {o} speaks at the {v} after the derailment",
@@ -266,6 +273,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Meteorological Service", "Donor Conference", "Harbour"],
                 [
                     "{p} boards up a window in {c} before the storm",
                     "{p} of the {o} tracks the storm off {l}",
@@ -282,11 +290,9 @@ pub(super) const HARD: [Topic; 5] = [
     Topic {
         name: "conflict_attack",
         roles: ["general", "rebel commander", "refugee", "army spokesman", "aid worker", "peace envoy"],
-        orgs: ["Aid Mission", "Liberation Front", "Defence Ministry", "Human Rights Watchers"],
-        events: ["Peace Talks", "Refugee Conference", "Remembrance Parade"],
-        venues: ["Military Airport", "Border Crossing", "Barracks"],
         kinds: [
             kind(
+                ["Defence Ministry", "Peace Talks", "Border Crossing"],
                 [
                     "{p} at a checkpoint of the {o} near {c}",
                     "The {n} {r} {p} inspects troops at the {v}",
@@ -299,6 +305,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Aid Mission", "Refugee Conference", "Border Crossing"],
                 [
                     "{p} has lived in a camp near {c} since {y}",
                     "The {r} {p} hands out food for the {o} near {c}",
@@ -311,6 +318,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Liberation Front", "Peace Talks", "Barracks"],
                 [
                     "{p} was wounded in the attack on the {v}",
                     "{p} visits the site of the bombing in {c} {l}",
@@ -323,6 +331,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Defence Ministry", "Remembrance Parade", "War Memorial"],
                 [
                     "{p} salutes during the {e}",
                     "{p} and {q} lay a wreath in {c} in memory of {k} soldiers",
@@ -335,6 +344,7 @@ pub(super) const HARD: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Liberation Front", "Peace Talks", "Military Airport"],
                 [
                     "{p} arrives for the {e}",
                     "{p} and {q} sign a ceasefire in {c} {l}",

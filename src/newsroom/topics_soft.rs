@@ -6,11 +6,9 @@ pub(super) const SOFT: [Topic; 5] = [
     Topic {
         name: "sport",
         roles: ["striker", "head coach", "goalkeeper", "sprinter", "captain", "tennis player"],
-        orgs: ["Athletic", "Rovers", "Football Federation", "Olympic Committee"],
-        events: ["Open", "Marathon", "World Championships"],
-        venues: ["Stadium", "Arena", "Velodrome"],
         kinds: [
             kind(
+                ["Rovers", "Football Cup", "Stadium"],
                 [
                     "{p} scores the winner against {o} at the {v}",
                     "{o} {r} {p} is challenged by {q} in {c}",
@@ -23,6 +21,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Tennis Club", "Open", "Arena"],
                 [
                     "{p} serves during the final of the {e}",
                     "{p} returns the ball to {q} on the second day of the {e}",
@@ -35,6 +34,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Olympic Committee", "Athletics Championships", "Stadium"],
                 [
                     "{p} wins the 400 metres at the {e}",
                     "The {n} {r} {p} crosses the line ahead of {q} in {c}",
@@ -47,6 +47,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Racing", "Cycling Classic", "Velodrome"],
                 [
                     "{p} leads the peloton through {c}",
                     "{p} rides past {q} at the {v}",
@@ -54,11 +55,12 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
                 [
                     "The peloton passes a village near {c} in {l}",
-                    "Some {k} riders crash at the {v} on {w}",
+                    "As many as {k} riders crash at the {v} on {w}",
                     "Cycling fans line the road to {c} waiting for the {n} team",
                 ],
             ),
             kind(
+                ["Athletic", "World Championships", "Stadium"],
                 [
                     "{p} lifts the trophy after {o} beat {l} at the {v}",
                     "{p} and {q} pose with their medals at the {e}",
@@ -75,11 +77,9 @@ pub(super) const SOFT: [Topic; 5] = [
     Topic {
         name: "arts_culture",
         roles: ["actor", "director", "novelist", "singer", "conductor", "sculptor"],
-        orgs: ["Pictures", "Symphony Orchestra", "Ballet", "Arts Council"],
-        events: ["Film Festival", "Biennale", "Book Fair"],
-        venues: ["Opera House", "National Museum", "Concert Hall"],
         kinds: [
             kind(
+                ["Pictures", "Film Festival", "Film Palace"],
                 [
                     "{p} on the red carpet of the {e}",
                     "{p} and {q} arrive for the premiere in {c}",
@@ -92,6 +92,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Symphony Orchestra", "Music Festival", "Concert Hall"],
                 [
                     "{p} performs on stage at the {v}",
                     "{p's} tour ended with a concert in {c} {l}",
@@ -104,6 +105,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Arts Council", "Biennale", "National Museum"],
                 [
                     "A visitor looks at a portrait of {p} in the {v}",
                     "{p} with a new work at the {e}",
@@ -116,6 +118,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Ballet", "Theatre Festival", "Opera House"],
                 [
                     "{p} in rehearsal with the {o} at the {v}",
                     "{p} plays the lead opposite {q} in a production of the {o}",
@@ -128,6 +131,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Publishing House", "Book Fair", "City Library"],
                 [
                     "{p} signs copies of the memoir at the {e}",
                     "The {n} {r} {p} at home in {c}",
@@ -144,11 +148,9 @@ pub(super) const SOFT: [Topic; 5] = [
     Topic {
         name: "environment",
         roles: ["ecologist", "climate scientist", "fisherman", "environment minister", "activist", "park ranger"],
-        orgs: ["Wildlife Trust", "Wind Power", "Climate Fund", "Water Board"],
-        events: ["Climate Summit", "Ocean Conference", "Earth Day"],
-        venues: ["Botanical Garden", "National Park", "Zoo"],
         kinds: [
             kind(
+                ["Wind Power", "Energy Summit", "Power Station"],
                 [
                     "{p} in front of a wind farm of {o} off {c}",
                     "The {r} {p} opens a solar plant near {c} {l}",
@@ -161,6 +163,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Climate Fund", "Climate Summit", "Polar Station"],
                 [
                     "{p} measures the thickness of the ice north of {l}",
                     "The {r} {p} has studied glaciers in {l} since {y}",
@@ -173,6 +176,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Wildlife Trust", "Ocean Conference", "Zoo"],
                 [
                     "{p} releases a bird of prey at the {v}",
                     "{p} counts seals for the {o} near {c}",
@@ -180,11 +184,12 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
                 [
                     "A polar bear at the {v}",
-                    "Some {k} dolphins were stranded near {c} says the {o}",
+                    "As many as {k} dolphins were stranded near {c} says the {o}",
                     "A fox in a garden in {c} pictured by the {o}",
                 ],
             ),
             kind(
+                ["Climate Fund", "Climate Summit", "Botanical Garden"],
                 [
                     "{p} plants a tree in {c} for the {e}",
                     "{p} speaks to young people at the {e}",
@@ -197,6 +202,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Chemicals", "Ocean Conference", "National Park"],
                 [
                     "{p} takes a water sample from the river in {c}",
                     "The {r} {p} shows dead fish to inspectors of the {o} in {c}",
@@ -213,11 +219,9 @@ pub(super) const SOFT: [Topic; 5] = [
     Topic {
         name: "health_medicine",
         roles: ["surgeon", "nurse", "health minister", "patient", "epidemiologist", "pharmacist"],
-        orgs: ["Health Trust", "Medical Research Institute", "Pharma", "Nurses Union"],
-        events: ["Health Assembly", "Medical Congress", "AIDS Conference"],
-        venues: ["University Hospital", "General Hospital", "Medical School"],
         kinds: [
             kind(
+                ["Health Trust", "Medical Congress", "University Hospital"],
                 [
                     "{p} talks to a patient on a ward of the {v}",
                     "The {n} {r} {p} at the bedside of {q} in {c}",
@@ -230,6 +234,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Pharma", "Health Assembly", "General Hospital"],
                 [
                     "{p} receives a vaccination in {c} {l}",
                     "The {r} {p} prepares a vaccine of {o} in {c}",
@@ -242,6 +247,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Medical Research Institute", "Medical Congress", "Medical School"],
                 [
                     "{p} looks through a microscope at the {o}",
                     "The {r} {p} in a laboratory of the {v}",
@@ -254,6 +260,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Ambulance Service", "Health Assembly", "General Hospital"],
                 [
                     "{p} is taken to hospital in {c} by paramedics of the {o}",
                     "Paramedic {p} beside an ambulance in {c}",
@@ -266,9 +273,10 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Aid Mission", "Health Assembly", "Field Hospital"],
                 [
                     "{p} speaks at the {e} about the outbreak in {l}",
-                    "The {r} {p} of the {o} explains the diet in {c}",
+                    "The {r} {p} of the {o} explains the new rules in {c}",
                     "{p} runs a clinic near {c} {l}",
                 ],
                 [
@@ -282,11 +290,9 @@ pub(super) const SOFT: [Topic; 5] = [
     Topic {
         name: "science_technology",
         roles: ["astronaut", "physicist", "engineer", "founder", "designer", "astronomer"],
-        orgs: ["Space Agency", "Robotics", "Software", "Telecom"],
-        events: ["Technology Show", "Games Expo", "Science Festival"],
-        venues: ["Observatory", "Spaceport", "Science Museum"],
         kinds: [
             kind(
+                ["Space Agency", "Air Show", "Spaceport"],
                 [
                     "{p} waves before boarding the rocket at the {v}",
                     "The {n} {r} {p} returns to earth near {c}",
@@ -299,6 +305,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Robotics", "Technology Show", "Science Museum"],
                 [
                     "{p} shakes hands with a robot at the {e}",
                     "The {r} {p} with a robot built by {o} in {c}",
@@ -311,6 +318,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Software", "Technology Show", "Data Centre"],
                 [
                     "{p} of {o} in a data centre near {c}",
                     "{p} told the {e} that {o} had lost {m}",
@@ -323,6 +331,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ],
             ),
             kind(
+                ["Astronomical Society", "Science Festival", "Observatory"],
                 [
                     "{p} looks through the telescope of the {v}",
                     "The {n} {r} {p} discovered the planet at the {v}",
@@ -331,6 +340,7 @@ pub(super) const SOFT: [Topic; 5] = [
                 ["The dome of the {v} in {l}", "The eclipse seen from {c} {l}", "A meteor shower above the {v} in {y}"],
             ),
             kind(
+                ["Telecom", "Games Expo", "Exhibition Centre"],
                 [
                     "{p} unveils the new phone of {o} in {c}",
                     "{p} shows a virtual reality headset at the {e}",

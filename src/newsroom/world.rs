@@ -36,8 +36,6 @@ pub(super) struct Event {
     pub(super) persons: [u32; 2],
     /// Of [`ORG_HEADS`].
     pub(super) org: usize,
-    /// Which of its topic's venues and occasions.
-    pub(super) venue: usize,
 }
 
 /// Where a sample's picture comes from.
@@ -103,7 +101,7 @@ struct Original {
 
 impl World {
     pub(super) fn new(samples: u32, seed: u64) -> Self {
-        let persons_per_topic = (24 + samples / 400).min(PERSONS / TOPICS as u32);
+        let persons_per_topic = (16 + samples / 600).min(PERSONS / TOPICS as u32);
         World {
             seeds: Seeds::new(seed),
             small: samples < SMALL,
@@ -131,17 +129,19 @@ impl World {
         let second = self.persons.draw(&mut chance);
         let second = if second == first { (first + 1) % self.persons_per_topic } else { second };
         let persons = [first, second].map(|rank| rank * TOPICS as u32 + topic);
+        // Strikers play, ministers speak: the habit of the first person is every second event's kind.
+        let habit = persons[0] / TOPICS as u32 % KINDS as u32;
+        let kind = if chance.per_mille(500) { habit } else { chance.below(KINDS as u32) };
         let country = if chance.per_mille(500) { self.home(persons[0]) } else { self.countries.draw(&mut chance) };
         Event {
             index,
             topic,
-            kind: chance.below(KINDS as u32) as usize,
+            kind: kind as usize,
             country: country as usize,
             city: chance.below(3) as usize,
             first_day: chance.below(DAYS),
             persons,
             org: chance.below(ORG_HEADS.len() as u32) as usize,
-            venue: chance.below(3) as usize,
         }
     }
 
