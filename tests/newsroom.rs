@@ -478,7 +478,7 @@ fn numpy_reads_the_same_numbers() {
     for ((key, row), line) in rows.iter().zip(said) {
         let parts: Vec<&str> = line.split(':').collect();
         assert_eq!(parts[0], key.to_string());
-        assert_eq!([row[0], row[767]].map(|x| f64::from(x)), [parts[1], parts[2]].map(from_hex));
+        assert_eq!([row[0], row[767]].map(f64::from), [parts[1], parts[2]].map(from_hex));
     }
 }
 

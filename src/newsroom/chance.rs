@@ -53,7 +53,7 @@ pub(super) struct Chance(ChaCha8Rng);
 impl Chance {
     /// Uniform in `0..n` (to within 2⁻³² · n); 0 for `n = 0`.
     pub(super) fn below(&mut self, n: u32) -> u32 {
-        (u64::from(self.0.next_u32()) * u64::from(n) >> 32) as u32
+        ((u64::from(self.0.next_u32()) * u64::from(n)) >> 32) as u32
     }
 
     /// True in `n` of a thousand cases.
@@ -108,7 +108,7 @@ impl Ranks {
 
     pub(super) fn draw(&self, chance: &mut Chance) -> u32 {
         let total = u128::from(self.sums.last().copied().unwrap_or(0));
-        let at = (u128::from(chance.0.next_u64()) * total >> 64) as u64;
+        let at = ((u128::from(chance.0.next_u64()) * total) >> 64) as u64;
         self.sums.partition_point(|&sum| sum <= at) as u32
     }
 }

@@ -146,7 +146,7 @@ pub enum Error {
 /// Writes a made-up newsroom into `dir`, which must be absent or empty.
 ///
 /// `progress` is told `(samples written, samples in all)` a few times a second. Runs on the current
-/// rayon pool; memory stays below 150 MiB whatever the size. On an error what was written so far
+/// rayon pool; memory stays below 200 MiB whatever the size. On an error what was written so far
 /// is removed.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! A pickle `{int: numpy.ndarray}` of float32 vectors, written row by row.
 //!
-//! Protocol 4, opcode for opcode what Python writes for such a dictionary, except that only what is
-//! used again is memoised (a loader needs no more, and files stay small):
+//! Protocol 4, the same objects in the same order as Python writes such a dictionary. Shorter forms
+//! of small numbers are not used, and only what is needed again is memoised: a loader sees no
+//! difference, and every row has the same length.
 //!
 //! ```text
 //! PROTO 4 · frames of [ MARK · (key · array)… · SETITEMS ] · STOP
@@ -140,7 +141,7 @@ fn global(module: &str, name: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Checked once against `pickle.dumps(…, protocol=4)` of numpy and read back by it.
+    /// Written out by hand; `tests/newsroom.rs` lets numpy read whole files.
     #[test]
     fn two_rows_byte_for_byte() {
         let mut out = Vec::new();
