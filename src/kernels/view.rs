@@ -69,6 +69,11 @@ impl<'a> Rows<'a> {
         Rows { elements: Elements::F32(elements), dim }
     }
 
+    /// No rows, of this width (at least 1).
+    pub fn empty(dim: usize) -> Rows<'a> {
+        Rows { elements: Elements::F32(&[]), dim: dim.max(1) }
+    }
+
     /// How many rows.
     pub fn len(&self) -> usize {
         self.elements.len() / self.stride()

@@ -1,15 +1,33 @@
-//! Layer 4: choosing pairs. Pure functions: no files, no index.
+//! Layer 4: choosing pairs.
+//!
+//! ```text
+//! partition ──chunks.rs──► chunk ──select.rs (tiles.rs)──► best candidate of every caption ──balance.rs──┐
+//!                            └────edges.rs──► couples ──swaps.rs (blossom/)──► whole swaps ──────────────┼──► merge.rs
+//!                            a pure function of (index, chunk, settings)          run.rs: a whole corpus ┘
+//! ```
+//!
+//! No files are read or written here.
 //!
 //! | file | responsibility |
 //! |---|---|
 //! | `pair.rs` | one falsified pair, H or L |
+//! | `chunks.rs` | eligible samples, shuffled and cut |
+//! | `select.rs` | adversarial CLIP selection: what is best, by posting lists or by tiles |
+//! | `tiles.rs` | selection by tiles of matrix products |
+//! | `edges.rs` | couples of samples that could be swapped |
 //! | `balance.rs` | 50–50 trimming of the splits balanced by CTI |
 //! | `swaps.rs` | the person split: which whole swaps, which of them to drop |
 //! | `blossom/` | exact matching in a general graph, under `swaps.rs` |
 //! | `merge.rs` | the merged set: one quota, captions and images disjoint |
+//! | `run.rs` | a whole corpus, and what is counted on the way |
 
 pub mod balance;
 mod blossom;
+pub mod chunks;
+mod edges;
 pub mod merge;
 pub mod pair;
+pub mod run;
+pub mod select;
 pub mod swaps;
+mod tiles;

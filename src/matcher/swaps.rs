@@ -131,7 +131,8 @@ pub fn match_swaps(swaps: Vec<Swap>) -> (Vec<Swap>, Effort) {
     (chosen, effort)
 }
 
-fn drop_for_balance(mut swaps: Vec<Swap>) -> Vec<Swap> {
+/// Drops swaps for the balance of H and L, as [`choose_swaps`] says.
+pub fn drop_for_balance(mut swaps: Vec<Swap>) -> Vec<Swap> {
     // #H − #L over both pairs of every swap.
     let mut lead: i64 = swaps.iter().map(|s| 2 * i64::from(s.hard()) - 2).sum();
     swaps.sort_unstable_by(|x, y| y.ease().total_cmp(&x.ease()).then(y.a.cmp(&x.a)));

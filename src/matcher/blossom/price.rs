@@ -26,20 +26,12 @@ pub struct Effort {
 
 /// Matches the sparse graph, brings in edges that its duals leave infeasible, and so on until there are none: then the
 /// duals are feasible for the whole graph and prove the matching optimal in it.
-pub(super) fn solve<W: Weight>(
-    n: u32,
-    ends: &[(u32, u32)],
-    weight: impl Fn(usize) -> W,
-) -> (Vec<Option<u32>>, Effort) {
+pub(super) fn solve<W: Weight>(n: u32, ends: &[(u32, u32)], weight: impl Fn(usize) -> W) -> (Vec<Option<u32>>, Effort) {
     let (nest, effort) = solve_nest(n, ends, weight);
     (nest.mate.iter().map(|&m| (m != NONE).then_some(m)).collect(), effort)
 }
 
-pub(super) fn solve_nest<W: Weight>(
-    n: u32,
-    ends: &[(u32, u32)],
-    weight: impl Fn(usize) -> W,
-) -> (Nest<W>, Effort) {
+pub(super) fn solve_nest<W: Weight>(n: u32, ends: &[(u32, u32)], weight: impl Fn(usize) -> W) -> (Nest<W>, Effort) {
     let mut search = Search::<W>::new(n);
     loop {
         search.effort.rounds += 1;
@@ -133,9 +125,7 @@ fn admit<W: Weight>(nest: &mut Nest<W>, ends: &[(u32, u32)], weight: &impl Fn(us
         if m == NONE || nest.outer[v] == nest.outer[m as usize] {
             continue;
         }
-        let tight = nest.arcs[v]
-            .iter()
-            .any(|arc| arc.to == m && nest.dual[v] + nest.dual[m as usize] == arc.weight);
+        let tight = nest.arcs[v].iter().any(|arc| arc.to == m && nest.dual[v] + nest.dual[m as usize] == arc.weight);
         if !tight {
             nest.mate[v] = NONE;
             nest.mate[m as usize] = NONE;

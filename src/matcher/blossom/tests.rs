@@ -106,12 +106,14 @@ fn certify_random(n: u32, edges: usize, span: u64, seed: u64, cliques: bool) {
     while ends.len() < edges {
         let a = below(u64::from(n)) as u32;
         // Within blocks of five: many odd cycles.
-        let b = if cliques && below(8) > 0 { (a / 5 * 5 + below(5) as u32).min(n - 1) } else { below(u64::from(n)) as u32 };
+        let b =
+            if cliques && below(8) > 0 { (a / 5 * 5 + below(5) as u32).min(n - 1) } else { below(u64::from(n)) as u32 };
         if a != b {
             ends.push((a, b));
         }
     }
-    let weights: Vec<i64> = ends.iter().map(|_| 2 * (1_000_000 * i64::from(below(2) == 0) + below(span) as i64)).collect();
+    let weights: Vec<i64> =
+        ends.iter().map(|_| 2 * (1_000_000 * i64::from(below(2) == 0) + below(span) as i64)).collect();
     let (nest, _) = solve_nest::<i64>(n, &ends, |e| weights[e]);
     certify(&nest, &ends, &weights);
 }

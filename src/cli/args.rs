@@ -1,0 +1,286 @@
+//! The command line as typed.
+
+use crate::constraints::Rule;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Finds, for a news caption, the most convincing wrong image; with the reasons.
+#[derive(Debug, Parser)]
+#[command(name = "mispair", version, about, arg_required_else_help = true, max_term_width = 110)]
+#[command(after_help = "\
+Examples:
+  mispair demo                                           the whole job on a made-up newsroom, in a minute
+  mispair build corpus.toml --out indexes/news           make an index, once
+  mispair query indexes/news --split semantics_clip_text_image --id 42 --explain
+  mispair match indexes/news --split all --out dataset   match the whole corpus
+  
+Exit codes: 0 done; 2 bad usage; 1 any other failure, with one line that names the file, the row and what to do.")]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Threads to use (default: all cores). No answer depends on it.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bars, no talk; errors only.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// The whole job on a made-up newsroom (or a folder of real files): build, query, match, report
+    Demo(Demo),
+    /// Make an index from a corpus file, or from the published NewsCLIPpings layout
+    Build(Build),
+    /// What is in an index
+    Info(Info),
+    /// Read every byte of an index and check all that its format promises
+    VerifyIndex(VerifyIndex),
+    /// The wrong images for one caption (or a batch), with scores, plan and reasons
+    Query(Query),
+    /// Match a whole corpus: splits, balancing, merged set
+    Match(Match),
+    /// A dataset with captions and image paths beside the ids
+    Export(Export),
+    /// The built-in splits as TOML: print one, change it, pass its path to --split
+    Splits(Splits),
+    /// A made-up photo archive in the published layout, for trying out and for measuring
+    Newsroom(Newsroom),
+    /// A completion script for your shell
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `mispair demo`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mispair demo
+  mispair demo --samples 20000 --out /tmp/demo
+  mispair demo --data archive/          a folder with CORPUS.toml, or in the published layout")]
+pub struct Demo {
+    /// Run on this folder of real files instead: it holds a CORPUS.toml, or visual_news/ and news_clippings/.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["samples", "seed"])]
+    pub data: Option<PathBuf>,
+    /// Where everything is put; made anew each time.
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub out: PathBuf,
+    /// Samples of the made-up newsroom.
+    #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
+    pub samples: u32,
+    /// Seed of the newsroom and of the matching.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `mispair build`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mispair build corpus.toml --out indexes/news
+  mispair build --newsclippings data/ --out indexes/newsclippings")]
+pub struct Build {
+    /// The corpus file: names the catalog and one file a modality.
+    #[arg(value_name = "CORPUS.toml", required_unless_present = "newsclippings", conflicts_with = "newsclippings")]
+    pub corpus: Option<PathBuf>,
+    /// A folder that holds visual_news/ and news_clippings/ as published; no corpus file is needed.
+    #[arg(long, value_name = "DIR")]
+    pub newsclippings: Option<PathBuf>,
+    /// The index: a folder that does not exist yet.
+    #[arg(long, short, value_name = "INDEX")]
+    pub out: PathBuf,
+    /// Store vectors of --newsclippings as f32 or f16 (a corpus file says it for each modality).
+    #[arg(long, value_name = "DTYPE", requires = "newsclippings", default_value = "f32")]
+    pub dtype: DtypeArg,
+    /// Replace an index that is there; the old one stays whole until the new one is.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// f32 or f16.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DtypeArg {
+    /// 4 bytes an element.
+    F32,
+    /// 2 bytes an element.
+    F16,
+}
+
+/// `mispair info`
+#[derive(Debug, ClapArgs)]
+pub struct Info {
+    /// The index.
+    pub index: PathBuf,
+    /// Table or JSON.
+    #[arg(long, default_value = "table")]
+    pub format: Format,
+}
+
+/// `mispair verify-index`
+#[derive(Debug, ClapArgs)]
+pub struct VerifyIndex {
+    /// The index.
+    pub index: PathBuf,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// `mispair query`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mispair query indexes/news --split semantics_clip_text_text --id 42
+  mispair query indexes/news --split person_sbert_text_text --id 42 --explain --adversarial
+  mispair query indexes/news --modality clip-image --vector captions.npy -k 5 --unique image --format json
+  mispair query indexes/news --split semantics_clip_text_image --vector caption.npy --meta facts.json
+
+A query file of two dimensions is a batch: one JSON document a line. FACTS.json holds what the rules need to know of a
+caption from outside, as in a metadata file, for example
+  {\"caption\": \"…\", \"timestamp\": \"2016-05-04\", \"entities\": [{\"text\": \"Berlin\", \"label\": \"GPE\"}]}
+(for a batch: a list of them, one a query).")]
+pub struct Query {
+    /// The index.
+    pub index: PathBuf,
+    /// A built-in split, or the path of a split file.
+    #[arg(long, required_unless_present = "modality", conflicts_with = "modality")]
+    pub split: Option<String>,
+    /// Plain k-NN over this modality, without constraints.
+    #[arg(long)]
+    pub modality: Option<String>,
+    /// A sample of the index.
+    #[arg(long, required_unless_present = "vector", conflicts_with = "vector")]
+    pub id: Option<String>,
+    /// A vector (or a batch of them) in the split's query modality, or in the searched one.
+    #[arg(long, value_name = "F.npy")]
+    pub vector: Option<PathBuf>,
+    /// With --modality and --id: take the sample's vector from this modality (default: the searched one).
+    #[arg(long, requires = "id", requires = "modality", value_name = "MODALITY")]
+    pub from: Option<String>,
+    /// How many results.
+    #[arg(short, long, default_value_t = 10)]
+    pub k: usize,
+    /// With --modality: the least similar first.
+    #[arg(long, conflicts_with = "split")]
+    pub lowest: bool,
+    /// Use the exact engine (the only one so far).
+    #[arg(long)]
+    pub exact: bool,
+    /// Also list the best-scoring rejected candidates, each with every rule it fails.
+    #[arg(long, conflicts_with = "modality")]
+    pub explain: bool,
+    /// Candidates that CLIP prefers to the caption's own image first, as the matcher selects.
+    #[arg(long, conflicts_with = "modality")]
+    pub adversarial: bool,
+    /// One result an image path, the best.
+    #[arg(long, value_name = "WHAT")]
+    pub unique: Option<Unique>,
+    /// Search only this partition (default: the sample's own; for a vector the whole corpus).
+    #[arg(long)]
+    pub partition: Option<String>,
+    /// Facts of a caption from outside.
+    #[arg(long, value_name = "FACTS.json", requires = "vector", conflicts_with = "modality")]
+    pub meta: Option<PathBuf>,
+    /// Let a rule hold without looking; may be repeated.
+    #[arg(long, value_name = "RULE", conflicts_with = "modality")]
+    pub waive: Vec<Rule>,
+    /// Table or JSON.
+    #[arg(long, default_value = "table")]
+    pub format: Format,
+}
+
+/// What results are made unique by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Unique {
+    /// The image path.
+    Image,
+}
+
+/// `mispair match`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mispair match indexes/news --split all --out dataset
+  mispair match indexes/news --split semantics_clip_text_text --out dataset --chunk-size 40000
+  mispair match indexes/news --split my_split.toml --waive person_box --out dataset --force")]
+pub struct Match {
+    /// The index.
+    pub index: PathBuf,
+    /// A built-in split, the path of a split file, or `all`: the four built-in ones and merged_balanced. May be repeated.
+    #[arg(long, required = true)]
+    pub split: Vec<String>,
+    /// The dataset: a folder that does not exist yet.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Look for candidates among so many samples at a time (the paper: about 40,000). Default: the whole partition.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub chunk_size: Option<u32>,
+    /// Use the exact engine (the only one so far).
+    #[arg(long)]
+    pub exact: bool,
+    /// Seed of the chunks, of the merged set and of the samples in the summary.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write every selected pair as it was chosen: no 50–50 trimming, no image balance, no merged set.
+    #[arg(long)]
+    pub no_balance: bool,
+    /// Let a rule hold without looking; may be repeated.
+    #[arg(long, value_name = "RULE")]
+    pub waive: Vec<Rule>,
+    /// Replace a dataset that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `mispair export`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mispair export dataset/scene_resnet_place/test.json --index indexes/news --hydrate > test.jsonl")]
+pub struct Export {
+    /// Annotations in the published format.
+    pub annotations: PathBuf,
+    /// The index whose ids they name.
+    #[arg(long)]
+    pub index: PathBuf,
+    /// Write one JSON object a line with caption, image path and label beside the ids.
+    #[arg(long, required = true)]
+    pub hydrate: bool,
+    /// A file instead of stdout.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace a file that is there.
+    #[arg(long, requires = "out")]
+    pub force: bool,
+}
+
+/// `mispair splits`
+#[derive(Debug, ClapArgs)]
+pub struct Splits {
+    /// Only this one.
+    pub name: Option<String>,
+}
+
+/// `mispair newsroom`
+#[derive(Debug, ClapArgs)]
+pub struct Newsroom {
+    /// A folder that does not exist yet.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How many samples.
+    #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
+    pub samples: u32,
+    /// Seed.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}

@@ -1,0 +1,86 @@
+//! `mispair build` and `mispair newsroom`.
+
+use super::args::{Build, DtypeArg, Newsroom};
+use super::render::{bytes, count};
+use super::talk::Bars;
+use crate::import::{Corpus, Report, Talk, build};
+use crate::matrix::Dtype;
+use crate::newsroom;
+use crate::publish::Staging;
+use anyhow::{Result, anyhow};
+use std::path::Path;
+use std::time::Instant;
+
+pub(super) fn run(args: &Build, talk: &Bars) -> Result<()> {
+    let corpus = match (&args.corpus, &args.newsclippings) {
+        (Some(file), _) => Corpus::read(file)?,
+        (None, Some(dir)) => {
+            let dtype = match args.dtype {
+                DtypeArg::F32 => Dtype::F32,
+                DtypeArg::F16 => Dtype::F16,
+            };
+            Corpus::published(dir, dtype)?
+        }
+        (None, None) => return Err(anyhow!("name a corpus file, or --newsclippings DIR")),
+    };
+    make(&corpus, &args.out, args.force, talk).map(drop)
+}
+
+/// Builds, and says what was built.
+pub(super) fn make(corpus: &Corpus, out: &Path, force: bool, talk: &Bars) -> Result<Report> {
+    let start = Instant::now();
+    let report = build(corpus, out, force, talk)?;
+    talk.clear();
+    talk.note(&format!(
+        "{}: {} samples, {} in {:.1} s",
+        out.display(),
+        count(report.samples),
+        bytes(report.bytes),
+        start.elapsed().as_secs_f64()
+    ));
+    for (name, rows, dim) in &report.modalities {
+        let missing = match report.samples - rows {
+            0 => String::new(),
+            n => format!(", {} samples have none", count(n)),
+        };
+        talk.note(&format!("  {name:<14} {} × {dim}{missing}", count(*rows)));
+    }
+    if !report.partitions.is_empty() {
+        let each: Vec<_> = report.partitions.iter().map(|(name, n)| format!("{name} {}", count(*n))).collect();
+        talk.note(&format!("  partitions     {}", each.join(", ")));
+    }
+    Ok(report)
+}
+
+pub(super) fn newsroom(args: &Newsroom, talk: &Bars) -> Result<()> {
+    let staging = Staging::begin(&args.out, false, "visual_news")?;
+    let report = make_newsroom(staging.folder(), args.samples, args.seed, talk)?;
+    staging.publish()?;
+    talk.note(&format!(
+        "{}\n\n{}: build an index with `mispair build --newsclippings {} --out INDEX`",
+        report,
+        args.out.display(),
+        args.out.display()
+    ));
+    Ok(())
+}
+
+/// Writes a made-up newsroom into a folder.
+pub(super) fn make_newsroom(folder: &Path, samples: u32, seed: u64, talk: &Bars) -> Result<String> {
+    talk.begin("newsroom", u64::from(samples));
+    let settings = newsroom::Newsroom { samples, seed };
+    let mut before = 0;
+    let report = newsroom::generate(folder, &settings, &mut |done, _| {
+        talk.advance(done - before);
+        before = done;
+    })?;
+    talk.clear();
+    let each: Vec<_> = report.partitions.iter().map(|p| format!("{} {}", count(p.samples), p.name)).collect();
+    let odd: Vec<_> = report.oddities.iter().map(|(what, n)| format!("{n} × {what}")).collect();
+    Ok(format!(
+        "{}\n\n{} samples. With what real archives have, too: {}.",
+        newsroom::describe(),
+        each.join(", "),
+        odd.join(", ")
+    ))
+}

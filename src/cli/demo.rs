@@ -1,0 +1,195 @@
+//! `mispair demo`: the whole job, with a report for somebody who has not read the paper.
+
+use super::args::Demo;
+use super::render::{count, line};
+use super::talk::Bars;
+use super::{build, matching, query};
+use crate::constraints::{Bound, Split, Subject, builtin_names};
+use crate::dataset::SUMMARY;
+use crate::import::Corpus;
+use crate::index::{Index, MANIFEST};
+use crate::matcher::pair::Pair;
+use crate::matcher::run::{Outcome, Settings};
+use crate::matrix::Dtype;
+use crate::publish::Staging;
+use crate::query::{Searcher, Wanted};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+/// Examples shown of each split.
+const EXAMPLES: usize = 2;
+/// What marks a folder as a demo's, which may be made anew.
+const MARK: &str = ".mispair-demo";
+
+pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
+    let start = Instant::now();
+    prepare(&args.out)?;
+    let mut out = io::stdout().lock();
+    let (corpus, made_up) = match &args.data {
+        Some(dir) => (corpus_in(dir)?, false),
+        None => {
+            let folder = args.out.join("newsroom");
+            heading(&mut out, "A made-up newsroom")?;
+            let described = build::make_newsroom(&folder, args.samples, args.seed, talk)?;
+            writeln!(out, "{described}")?;
+            (Corpus::published(&folder, Dtype::F32)?, true)
+        }
+    };
+    heading(&mut out, "1. build: the index, made once")?;
+    let place = args.out.join("index");
+    build::make(&corpus, &place, true, talk)?;
+    let opened = Instant::now();
+    let index = Index::open(&place)?;
+    writeln!(out, "opened in {:.1} ms: the files are mapped, nothing is read in advance", ms(opened))?;
+
+    let splits = usable_splits(&index, &mut out)?;
+    if splits.is_empty() {
+        bail!("no built-in split fits this index; add the modalities they need to the corpus file");
+    }
+    heading(&mut out, "2. match: for every caption the most convincing wrong image")?;
+    let settings = Settings { chunk_size: None, seed: args.seed, balance: true };
+    let staging = Staging::begin(&args.out.join("dataset"), true, SUMMARY)?;
+    let outcome = matching::make(&index, &splits, splits.len() == builtin_names().len(), settings, staging, talk)?;
+    matching::print(&outcome, &mut out)?;
+    writeln!(
+        out,
+        "\nH: CLIP prefers the wrong image. L: it prefers the right one. Both are written in equal number, so that CLIP alone\n\
+         cannot tell which is which; pairs over that are dropped, those first that CLIP sees through most easily."
+    )?;
+    rejections(&outcome, &mut out)?;
+    heading(&mut out, "Some of the pairs")?;
+    for ((name, partitions), split) in outcome.splits.iter().zip(&splits) {
+        examples(&index, name, split, partitions.iter().flat_map(|p| &p.pairs), &mut out)?;
+    }
+
+    heading(&mut out, "3. query: one caption, and why others were rejected")?;
+    one_query(&index, &splits, &outcome, &mut out)?;
+    heading(&mut out, "What is there now")?;
+    let here = args.out.display();
+    if made_up {
+        writeln!(out, "{here}/newsroom   the made-up archive, in the published layout")?;
+    }
+    writeln!(out, "{here}/index      the index: mispair info {here}/index")?;
+    writeln!(out, "{here}/dataset    the pairs as published (JSON), as a table (pairs.parquet), and summary.json")?;
+    writeln!(out, "all of it in {:.1} s", start.elapsed().as_secs_f64())?;
+    Ok(())
+}
+
+fn ms(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+fn heading(out: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(out, "\n── {text} {}\n", "─".repeat(76usize.saturating_sub(text.chars().count())))
+}
+
+/// The demo's folder is made anew each time; a folder that is not a demo's is left alone.
+fn prepare(out: &Path) -> Result<()> {
+    let shown = out.display();
+    if out.exists() {
+        let empty = fs::read_dir(out).with_context(|| shown.to_string())?.next().is_none();
+        if !empty && !out.join(MARK).is_file() {
+            bail!("{shown}: exists and was not made by `mispair demo`; choose another folder with --out");
+        }
+        fs::remove_dir_all(out).with_context(|| shown.to_string())?;
+    }
+    fs::create_dir_all(out).and_then(|()| fs::write(out.join(MARK), "")).with_context(|| shown.to_string())
+}
+
+fn corpus_in(dir: &Path) -> Result<Corpus> {
+    for name in ["CORPUS.toml", "corpus.toml"] {
+        if dir.join(name).is_file() {
+            return Ok(Corpus::read(&dir.join(name))?);
+        }
+    }
+    if dir.join(MANIFEST).is_file() {
+        bail!("{}: this is an index already; ask it with `mispair query`", dir.display());
+    }
+    Ok(Corpus::published(dir, Dtype::F32)?)
+}
+
+/// The built-in splits that the index has the modalities for.
+fn usable_splits(index: &Index, out: &mut impl Write) -> Result<Vec<Split>> {
+    let mut usable = Vec::new();
+    for name in builtin_names() {
+        let split = Split::builtin(name)?;
+        match Bound::new(index, split.clone()) {
+            Ok(_) => usable.push(split),
+            Err(e) => writeln!(out, "left out: {e}")?,
+        }
+    }
+    Ok(usable)
+}
+
+fn rejections(outcome: &Outcome, out: &mut impl Write) -> Result<()> {
+    writeln!(out, "\nwhat rejects candidates (a sample of captions against every other sample):")?;
+    for (name, partitions) in &outcome.splits {
+        let mut counts = crate::constraints::RuleCounts::default();
+        let mut tested = 0;
+        for partition in partitions {
+            counts.merge(&partition.summary.rejections.by_rule);
+            tested += partition.summary.rejections.tested;
+        }
+        let share = |n: u64| format!("{:.1}%", 100.0 * n as f64 / tested.max(1) as f64);
+        let each: Vec<_> = counts.iter().map(|(rule, n)| format!("{rule} {}", share(n))).collect();
+        writeln!(out, "  {name}: {}; admissible {}", each.join(", "), share(tested - counts.total()))?;
+    }
+    Ok(())
+}
+
+fn examples<'p>(
+    index: &Index,
+    name: &str,
+    split: &Split,
+    pairs: impl Iterator<Item = &'p Pair>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let catalog = &index.catalog;
+    let pairs: Vec<_> = pairs.collect();
+    writeln!(out, "{name} ({} → {})", split.query, split.search)?;
+    if pairs.is_empty() {
+        writeln!(out, "  no pair\n")?;
+    }
+    // Spread over the corpus, the same ones each time.
+    for pair in pairs.iter().step_by((pairs.len() / EXAMPLES).max(1)).take(EXAMPLES) {
+        let days = catalog.timestamp(pair.pristine).zip(catalog.timestamp(pair.falsified));
+        let days = days.map_or(String::new(), |(a, b)| format!(", {} days apart", count(a.days_apart(b) as u64)));
+        writeln!(out, "  caption      {}", line(catalog.caption(pair.pristine), 96))?;
+        writeln!(out, "  wrong image  {}", catalog.image_path(pair.falsified))?;
+        writeln!(out, "  it shows     {}", line(catalog.caption(pair.falsified), 96))?;
+        writeln!(
+            out,
+            "  CLIP: {:.3} with its own image, {:.3} with the wrong one ({}); score {:.3}{days}\n",
+            pair.cti_pristine,
+            pair.cti_falsified,
+            if pair.hard() { "H" } else { "L" },
+            pair.score
+        )?;
+    }
+    Ok(())
+}
+
+fn one_query(index: &Index, splits: &[Split], outcome: &Outcome, out: &mut impl Write) -> Result<()> {
+    let pairs = outcome.splits.iter().map(|(_, p)| p.iter().flat_map(|p| &p.pairs));
+    let found = splits.iter().zip(pairs).find_map(|(split, mut pairs)| Some((split, pairs.next()?)));
+    let Some((split, pair)) = found else {
+        writeln!(out, "no split gave a pair; `mispair query --explain` shows what rejects candidates")?;
+        return Ok(());
+    };
+    let id = index.catalog.id(pair.pristine);
+    writeln!(
+        out,
+        "$ mispair query {} --split {} --id {id} -k 3 --adversarial --explain\n",
+        index.path.display(),
+        split.name
+    )?;
+    let searcher = Searcher::new(Bound::new(index, split.clone())?);
+    let subject = Subject::of_row(searcher.bound(), pair.pristine);
+    let asked = serde_json::json!({ "id": id, "caption": index.catalog.caption(pair.pristine) });
+    let wanted = Wanted { k: 3, adversarial: true, unique_image: false, explain: 3 };
+    let answer = searcher.answer(&subject, index.catalog.partition(pair.pristine), wanted, asked)?;
+    query::people(&answer, out)
+}

@@ -1,0 +1,113 @@
+//! `mispair match`.
+
+use super::args::Match;
+use super::render::{count, right, table};
+use super::talk::Bars;
+use super::{split_named, usage, waive};
+use crate::constraints::{Bound, Split, builtin_names};
+use crate::dataset::{self, Run, SUMMARY};
+use crate::import::Talk;
+use crate::index::Index;
+use crate::kernels;
+use crate::matcher::chunks::{chunks, pools};
+use crate::matcher::run::{Outcome, Settings, run as match_all};
+use crate::publish::Staging;
+use anyhow::{Context, Result};
+use std::io::{self, Write};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+pub(super) fn run(args: &Match, talk: &Bars) -> Result<()> {
+    let index = super::open(&args.index)?;
+    let (mut splits, merged) = splits(&args.split)?;
+    for split in &mut splits {
+        waive(split, &args.waive)?;
+    }
+    let settings =
+        Settings { chunk_size: args.chunk_size.map(|n| n as usize), seed: args.seed, balance: !args.no_balance };
+    let staging = Staging::begin(&args.out, args.force, SUMMARY)?;
+    let outcome = make(&index, &splits, merged, settings, staging, talk)?;
+    print(&outcome, &mut io::stdout().lock())
+}
+
+/// Named splits; `all` stands for the built-in ones and the merged set.
+fn splits(names: &[String]) -> Result<(Vec<Split>, bool)> {
+    if names.iter().any(|n| n == "all") {
+        if names.len() > 1 {
+            return Err(usage("--split all stands for all built-in splits; name no other beside it"));
+        }
+        let all = builtin_names().into_iter().map(Split::builtin).collect::<Result<_, _>>()?;
+        return Ok((all, true));
+    }
+    let splits = names.iter().map(|n| split_named(n)).collect::<Result<Vec<_>>>()?;
+    if let Some(i) = (1..splits.len()).find(|&i| splits[..i].iter().any(|s| s.name == splits[i].name)) {
+        return Err(usage(format!("split {} is named twice", splits[i].name)));
+    }
+    Ok((splits, false))
+}
+
+/// Matches and writes.
+pub(super) fn make(
+    index: &Index,
+    splits: &[Split],
+    merged: bool,
+    settings: Settings,
+    staging: Staging,
+    talk: &Bars,
+) -> Result<Outcome> {
+    let bounds = splits.iter().map(|s| Ok(Bound::new(index, s.clone())?)).collect::<Result<Vec<_>>>()?;
+    let captions: usize = bounds
+        .iter()
+        .flat_map(|b| {
+            pools(b).into_iter().flat_map(|p| chunks(b, p, settings.chunk_size, settings.seed)).map(move |c| (b, c))
+        })
+        .map(|(b, c)| c.rows.iter().filter(|&&r| b.refused_as_pristine(r).is_none()).count())
+        .sum();
+    talk.begin("matching", captions as u64);
+    let start = Instant::now();
+    let outcome = match_all(&bounds, settings, merged, &|n| talk.advance(n));
+    let run = Run {
+        index_path: index.path.display().to_string(),
+        started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        matching_s: start.elapsed().as_secs_f64(),
+        threads: rayon::current_num_threads(),
+        kernels: kernels::backend_name().to_owned(),
+    };
+    talk.clear();
+    dataset::write(staging, index, splits, settings, &outcome, &run).context("the dataset was not written")?;
+    talk.note(&format!("matched {} captions in {:.1} s", count(captions), run.matching_s));
+    Ok(outcome)
+}
+
+/// The counts, a line a split and partition.
+pub(super) fn print(outcome: &Outcome, out: &mut impl Write) -> Result<()> {
+    let mut rows = table(&["split", "partition", "captions", "no candidate", "selected H/L", "pairs", "H/L"]);
+    for (name, partitions) in &outcome.splits {
+        for partition in partitions {
+            let s = &partition.summary;
+            rows.add_row(vec![
+                name.as_str().into(),
+                partition.name.as_str().into(),
+                right(count(s.captions)),
+                right(count(s.without_candidate)),
+                right(format!("{} / {}", count(s.selected_hard), count(s.selected_easy))),
+                right(count(s.pairs)),
+                right(format!("{} / {}", count(s.hard), count(s.easy))),
+            ]);
+        }
+    }
+    for (partition, merged) in outcome.merged.iter().flatten() {
+        let pairs: Vec<_> = merged.blocks.iter().flat_map(|b| &b.1).collect();
+        let hard = pairs.iter().filter(|p| p.hard()).count();
+        rows.add_row(vec![
+            "merged_balanced".into(),
+            partition.as_str().into(),
+            right(""),
+            right(""),
+            right(""),
+            right(count(pairs.len())),
+            right(format!("{} / {}", count(hard), count(pairs.len() - hard))),
+        ]);
+    }
+    writeln!(out, "{rows}")?;
+    Ok(())
+}

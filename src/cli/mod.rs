@@ -1,0 +1,132 @@
+//! Layer 5: the command line. Arguments as typed → one file a verb → exit code.
+//!
+//! stdout is data, stderr is talk. Exit codes: 0 done; 2 bad usage; 1 any other failure, with one line on stderr.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `args.rs` | the arguments, their help |
+//! | `talk.rs` | progress bars and notes on stderr |
+//! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `export.rs`, `demo.rs` | the verbs |
+//! | `render.rs` | tables, numbers, texts for people |
+
+mod args;
+mod build;
+mod demo;
+mod export;
+mod info;
+mod matching;
+mod query;
+mod render;
+mod talk;
+
+pub use args::Args;
+
+use crate::constraints::{Split, builtin, builtin_names};
+use crate::index::Index;
+use crate::publish::abandon_all;
+use anyhow::{Context, Result, anyhow};
+use args::Verb;
+use clap::CommandFactory;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use talk::Bars;
+
+/// Runs a verb; 130 after Ctrl-C, with nothing half-made left behind.
+pub fn run(args: Args) -> ExitCode {
+    let stop = ctrlc::set_handler(|| {
+        abandon_all();
+        std::process::exit(130);
+    });
+    if let Err(e) = stop {
+        eprintln!("note: Ctrl-C will not tidy up: {e}");
+    }
+    match dispatch(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(if e.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// An argument whose fault shows only when it is looked up: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+fn usage(e: impl std::fmt::Display) -> anyhow::Error {
+    Usage(e.to_string()).into()
+}
+
+fn dispatch(args: Args) -> Result<()> {
+    let mut pool = rayon::ThreadPoolBuilder::new();
+    if let Some(threads) = args.threads {
+        pool = pool.num_threads(usize::from(threads));
+    }
+    let pool = pool.build().context("cannot start threads")?;
+    let talk = Bars::new(args.quiet);
+    pool.install(|| match args.verb {
+        Verb::Demo(a) => demo::run(&a, &talk),
+        Verb::Build(a) => build::run(&a, &talk),
+        Verb::Info(a) => info::run(&a),
+        Verb::VerifyIndex(a) => info::verify(&a),
+        Verb::Query(a) => query::run(&a),
+        Verb::Match(a) => matching::run(&a, &talk),
+        Verb::Export(a) => export::run(&a),
+        Verb::Splits(a) => splits(&a),
+        Verb::Newsroom(a) => build::newsroom(&a, &talk),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "mispair", &mut io::stdout());
+            Ok(())
+        }
+    })
+}
+
+fn splits(args: &args::Splits) -> Result<()> {
+    let names = match &args.name {
+        Some(name) => vec![name.as_str()],
+        None => builtin_names(),
+    };
+    let mut out = io::stdout().lock();
+    for (i, name) in names.into_iter().enumerate() {
+        let text = builtin(name).ok_or_else(|| usage(split_named(name).unwrap_err()))?;
+        write!(out, "{}{text}", if i > 0 { "\n" } else { "" })?;
+    }
+    Ok(())
+}
+
+/// A built-in split, or a split file.
+fn split_named(name: &str) -> Result<Split> {
+    let path = Path::new(name);
+    let is_file = name.ends_with(".toml") || name.contains('/');
+    if !is_file {
+        return Ok(Split::builtin(name)?);
+    }
+    let text = std::fs::read_to_string(path).with_context(|| name.to_owned())?;
+    Ok(Split::parse(name, &text)?)
+}
+
+fn open(path: &Path) -> Result<Index> {
+    Ok(Index::open(path)?)
+}
+
+fn is_broken_pipe(e: &anyhow::Error) -> bool {
+    e.chain().any(|c| {
+        let io = c.downcast_ref::<io::Error>().map(io::Error::kind);
+        let json = c.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Rules from `--waive`, checked.
+fn waive(split: &mut Split, rules: &[crate::constraints::Rule]) -> Result<()> {
+    for &rule in rules {
+        if !rule.can_be_waived() {
+            return Err(usage(anyhow!("--waive {rule}: a pair without it makes no sense; it cannot be waived")));
+        }
+        split.waive.insert(rule);
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Progress bars and notes on stderr.
+
+use crate::import::Talk;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Duration;
+
+/// Bars on a terminal; on a pipe, notes only; with `--quiet`, nothing.
+pub(super) struct Bars {
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl Bars {
+    pub fn new(quiet: bool) -> Bars {
+        let bar = ProgressBar::with_draw_target(
+            Some(0),
+            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) },
+        );
+        Bars { bar, quiet }
+    }
+
+    /// Removes the bar.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Talk for Bars {
+    fn begin(&self, what: &str, total: u64) {
+        let template = if total > 0 {
+            "{msg:<24} {wide_bar:.cyan/blue} {percent:>3}% {elapsed_precise} (ETA {eta})"
+        } else {
+            "{msg:<24} {spinner} {elapsed_precise}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        self.bar.reset();
+        self.bar.set_length(total);
+        self.bar.set_message(what.to_owned());
+        self.bar.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    fn advance(&self, by: u64) {
+        self.bar.inc(by);
+    }
+
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+}

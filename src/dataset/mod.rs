@@ -1,0 +1,47 @@
+//! Layer 5: a matched corpus as files.
+//!
+//! ```text
+//! DIR/summary.json                        what was done and counted: enough to repeat it bit for bit
+//! DIR/run.json                            when, how long, on what: differs from run to run
+//! DIR/<split>/<partition>.json            annotations in the published format
+//! DIR/<split>/pairs.parquet               the same pairs with captions, paths and scores
+//! DIR/merged_balanced/<partition>.json
+//! DIR/merged_balanced/pairs.parquet
+//! ```
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `write.rs` | the whole folder |
+//! | `table.rs` | pairs with all that is known of them: `pairs.parquet` |
+//! | `hydrate.rs` | annotations → rows with captions and paths |
+
+mod hydrate;
+mod table;
+mod write;
+
+pub use hydrate::{Hydrated, hydrate};
+pub use write::{Run, SUMMARY, write};
+
+use std::path::PathBuf;
+
+/// Why a dataset cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file.
+    #[error("{}: {what}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// Publishing.
+    #[error(transparent)]
+    Publish(#[from] crate::publish::Error),
+}
+
+impl Error {
+    fn at(path: &std::path::Path) -> impl Fn(&dyn std::fmt::Display) -> Error + '_ {
+        |what| Error::File { path: path.into(), what: what.to_string() }
+    }
+}

@@ -1,0 +1,261 @@
+//! The whole build, in order.
+
+use super::corpus::{CatalogFormat, Corpus, MatrixFile, ModalitySource};
+use super::join::{Places, place};
+use super::source::{Maps, Source};
+use super::{Error, Estimate};
+use crate::catalog::{CatalogBuilder, WriteError};
+use crate::formats::{RecordError, read_csv, read_jsonl, read_metadata, read_visual_news};
+use crate::index::{CATALOG, MANIFEST, matrix_file, write_manifest};
+use crate::matrix::{self, MatrixSettings, MatrixWriter};
+use crate::publish::Staging;
+use crate::wire::{Checksum, Written};
+use crate::words::Facts;
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// Whoever watches a long job: a progress bar, or nobody.
+pub trait Talk: Sync {
+    /// A step begins; `total` of 0: unknown.
+    fn begin(&self, what: &str, total: u64);
+    /// So much more of it is done.
+    fn advance(&self, by: u64);
+    /// Something to know.
+    fn note(&self, text: &str);
+}
+
+/// What was built.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The index's identity.
+    pub checksum: Checksum,
+    /// Samples in it.
+    pub samples: usize,
+    /// Samples of the catalog that belong to no partition, and were left out.
+    pub left_out: usize,
+    /// Modality, rows, dimensions.
+    pub modalities: Vec<(String, usize, usize)>,
+    /// Partition, samples.
+    pub partitions: Vec<(String, usize)>,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+/// Builds an index at `out`. Nothing is there before everything is; with `replace` the old index stays until then.
+pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Result<Report, Error> {
+    let staging = Staging::begin(out, replace, MANIFEST)?;
+    let estimate = Estimate::of(corpus);
+    talk.note(&format!(
+        "reads {}, writes about {}, takes about {} of memory and {} s",
+        mib(estimate.read),
+        mib(estimate.write),
+        mib(estimate.memory),
+        estimate.seconds()
+    ));
+    corpus.notices.iter().for_each(|n| talk.note(n));
+
+    let mut catalog = read_samples(corpus, talk)?;
+    read_facts(corpus, &mut catalog, talk)?;
+
+    let maps = each_file(corpus, |_, file| Maps::open(file))?;
+    let mut sources: Vec<Vec<Source<'_>>> = Vec::new();
+    for (modality, maps) in corpus.modalities.iter().zip(&maps) {
+        talk.begin(&format!("ids of {}", modality.name), 0);
+        let read = modality.files.iter().zip(maps).map(|(file, maps)| Source::read(file, maps));
+        sources.push(read.collect::<Result<_, _>>()?);
+    }
+    let mut placed: Vec<(Places, usize)> = Vec::new();
+    for (modality, sources) in corpus.modalities.iter().zip(&sources) {
+        placed.push(place(corpus, modality, sources, &mut catalog)?);
+        let without: usize = sources.iter().map(|s| s.without).sum();
+        if without > 0 {
+            talk.note(&format!("{}: {without} ids come with None instead of a vector", modality.name));
+        }
+    }
+
+    let all = catalog.len();
+    let belongs: Vec<bool> =
+        (0..all as u32).map(|r| corpus.partitions.is_empty() || catalog.partition(r).is_some()).collect();
+    let moved = catalog.retain(|record| belongs[record as usize]);
+    let samples = catalog.len();
+    if samples == 0 {
+        return Err(Error::file(
+            &corpus.catalog,
+            "no sample belongs to any partition; check `partitions` and the ids of the matrices",
+        ));
+    }
+    let partitions: Vec<(String, usize)> = corpus
+        .partitions
+        .iter()
+        .map(|p| (p.clone(), (0..samples as u32).filter(|&r| catalog.partition(r) == Some(p)).count()))
+        .collect();
+    if let Some((empty, _)) = partitions.iter().find(|p| p.1 == 0) {
+        return Err(Error::Corpus {
+            path: corpus.origin.clone(),
+            what: format!("partition {empty:?} has no samples; remove it from `partitions`, or check its files"),
+        });
+    }
+    if samples < all {
+        talk.note(&format!("{} samples of {all} belong to no partition and are left out", all - samples));
+    }
+
+    talk.begin("catalog", 0);
+    let folder = staging.folder();
+    let catalog_file = catalog.write(&folder.join(CATALOG)).map_err(|e| match e {
+        WriteError::Sample(e) => Error::file(&corpus.catalog, e),
+        WriteError::File(e) => Error::Wire(e),
+    })?;
+
+    let rows: usize = placed.iter().map(|p| p.0.iter().flatten().count()).sum();
+    talk.begin("vectors", rows as u64);
+    let jobs: Vec<_> = corpus.modalities.iter().zip(&sources).zip(&placed).collect();
+    let written: Vec<(Written, usize, usize)> = jobs
+        .par_iter()
+        .map(|((modality, sources), (places, dim))| {
+            let path = folder.join(matrix_file(&modality.name));
+            write_matrix(&path, modality, sources, places, *dim, &moved, samples as u32, talk)
+        })
+        .collect::<Result<_, _>>()?;
+
+    let named = corpus.modalities.iter().zip(&written).map(|(m, w)| (m.name.clone(), m.encoder.clone(), w.0));
+    let checksum = write_manifest(folder, &corpus.name, catalog_file, named.collect())?;
+    staging.publish()?;
+    Ok(Report {
+        checksum,
+        samples,
+        left_out: all - samples,
+        modalities: corpus.modalities.iter().zip(&written).map(|(m, w)| (m.name.clone(), w.1, w.2)).collect(),
+        partitions,
+        bytes: catalog_file.bytes + written.iter().map(|w| w.0.bytes).sum::<u64>(),
+    })
+}
+
+/// Hands the bytes of a file on, and says how many went by.
+struct Counted<'t> {
+    file: BufReader<File>,
+    talk: &'t dyn Talk,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read(to)?;
+        self.talk.advance(n as u64);
+        Ok(n)
+    }
+}
+
+fn counted<'t>(path: &Path, what: &str, talk: &'t dyn Talk) -> Result<Counted<'t>, Error> {
+    let file = File::open(path).map_err(|e| Error::file(path, e))?;
+    talk.begin(what, file.metadata().map_or(0, |m| m.len()));
+    Ok(Counted { file: BufReader::with_capacity(1 << 18, file), talk })
+}
+
+impl From<RecordError> for Error {
+    fn from(e: RecordError) -> Self {
+        Error::Record(Box::new(e))
+    }
+}
+
+fn read_samples(corpus: &Corpus, talk: &dyn Talk) -> Result<CatalogBuilder, Error> {
+    let path = corpus.catalog.as_path();
+    let mut catalog = CatalogBuilder::new(&corpus.partitions);
+    let reader = counted(path, "catalog", talk)?;
+    let each = |sample| {
+        let record = catalog.len();
+        catalog.push(sample).map(drop).map_err(|e| Error::file(path, format!("record {record}: {e}")))
+    };
+    match corpus.format {
+        CatalogFormat::VisualNews => read_visual_news(reader, path, each)?,
+        CatalogFormat::Jsonl => read_jsonl(reader, path, &corpus.columns, each)?,
+        CatalogFormat::Csv => read_csv(reader, path, &corpus.columns, each)?,
+    };
+    if catalog.is_empty() {
+        return Err(Error::file(path, "no sample at all"));
+    }
+    Ok(catalog)
+}
+
+fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) -> Result<(), Error> {
+    for (path, partition) in &corpus.metadata {
+        let reader = counted(path, "metadata", talk)?;
+        read_metadata(reader, path, &corpus.columns, |id, mut facts: Facts| {
+            let Some(record) = catalog.find(&id) else {
+                let what = format!("id {}: no sample of {} has this id", id.to_json(), corpus.catalog.display());
+                return Err(Error::file(path, what));
+            };
+            match (&facts.partition, partition) {
+                (Some(said), Some(of)) if said != of => {
+                    let what = format!("id {}: partition {said:?} in the metadata of {of:?}", id.to_json());
+                    return Err(Error::file(path, what));
+                }
+                (None, Some(of)) => facts.partition = Some(of.clone()),
+                _ => {}
+            }
+            if let (Some(before), Some(now)) = (catalog.partition(record), &facts.partition)
+                && before != now
+            {
+                let what = format!("id {}: partition {now:?}, but {before:?} was said before", id.to_json());
+                return Err(Error::file(path, what));
+            }
+            if let Some(known) = catalog.facts_mut(record) {
+                known.merge(facts);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn each_file<T>(
+    corpus: &Corpus,
+    open: impl Fn(&ModalitySource, &MatrixFile) -> Result<T, Error>,
+) -> Result<Vec<Vec<T>>, Error> {
+    corpus.modalities.iter().map(|m| m.files.iter().map(|f| open(m, f)).collect()).collect()
+}
+
+#[allow(clippy::too_many_arguments)]
+fn write_matrix(
+    path: &Path,
+    modality: &ModalitySource,
+    sources: &[Source<'_>],
+    places: &Places,
+    dim: usize,
+    moved: &[Option<u32>],
+    samples: u32,
+    talk: &dyn Talk,
+) -> Result<(Written, usize, usize), Error> {
+    let wire = |e: matrix::WriteError| match e {
+        matrix::WriteError::File(e) => Error::Wire(e),
+        matrix::WriteError::Vector(e) => Error::file(path, e),
+    };
+    let settings = MatrixSettings { dim, metric: modality.metric, dtype: modality.dtype };
+    let mut out = MatrixWriter::create(path, settings).map_err(wire)?;
+    let mut vector = vec![0.0; dim];
+    let mut rows = 0;
+    for (place, row) in places.iter().zip(moved) {
+        let (Some((file, at)), Some(row)) = (place, row) else { continue };
+        let source = &sources[usize::from(*file)];
+        source.row_into(*at as usize, &mut vector);
+        out.push(*row, &vector).map_err(|e| match e {
+            matrix::WriteError::Vector(e) => {
+                Error::file(&source.file.path, format!("{}: {e}", source.row_name(*at as usize)))
+            }
+            other => wire(other),
+        })?;
+        rows += 1;
+        if rows % 4096 == 0 {
+            talk.advance(4096);
+        }
+    }
+    talk.advance(rows as u64 % 4096);
+    Ok((out.finish(samples).map_err(wire)?, rows, dim))
+}
+
+fn mib(bytes: u64) -> String {
+    match bytes >> 20 {
+        0..1024 => format!("{} MiB", bytes.div_ceil(1 << 20)),
+        _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
+    }
+}

@@ -1,0 +1,37 @@
+//! Memory, disk and time, said beforehand from the sizes of the files.
+
+use super::corpus::{Corpus, ModalitySource};
+use std::path::Path;
+
+/// What a build will take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Bytes of all input files.
+    pub read: u64,
+    /// Bytes of the index.
+    pub write: u64,
+    /// Bytes of heap, at most.
+    pub memory: u64,
+}
+
+/// Reading and writing together, on a laptop's disk; the estimate of time is for orientation.
+const BYTES_PER_SECOND: u64 = 250 << 20;
+
+impl Estimate {
+    /// From the sizes of the files, and how many bytes their numbers take beside how they will be stored.
+    pub fn of(corpus: &Corpus) -> Estimate {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
+        let texts = size(&corpus.catalog) + corpus.metadata.iter().map(|m| size(&m.0)).sum::<u64>();
+        let vectors = |m: &ModalitySource| m.files.iter().map(|f| size(&f.path)).sum::<u64>();
+        let matrices: u64 = corpus.modalities.iter().map(vectors).sum();
+        let stored: u64 = corpus.modalities.iter().map(|m| vectors(m) * m.dtype.size() as u64 / 4).sum();
+        // Captions and facts are held as parsed, their interned copies beside them; a row's place takes some 80 bytes of
+        // what is at least 1 kB in its file.
+        Estimate { read: texts + matrices, write: stored + texts, memory: 3 * texts + matrices / 12 + (16 << 20) }
+    }
+
+    /// Seconds, for orientation.
+    pub fn seconds(&self) -> u64 {
+        (self.read + self.write) / BYTES_PER_SECOND + 1
+    }
+}

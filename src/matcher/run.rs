@@ -1,0 +1,302 @@
+//! A whole corpus: every split, every partition, every chunk; then what couples chunks: balancing, swaps, the merged set.
+//!
+//! Matching one chunk is a pure function of (index, chunk, settings): [`match_chunk`].
+
+use super::balance::balance;
+use super::chunks::{Chunk, chunks, pool_rows, pools, shuffle};
+use super::edges::edges;
+use super::merge::{Merged, merge};
+use super::pair::{Pair, hard_and_easy};
+use super::select::{Job, select};
+use super::swaps::{Swap, drop_for_balance, match_swaps};
+use crate::constraints::{Balance, Bound, Rule, RuleCounts, Subject};
+use crate::words::Row;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What a run depends on, beside the index and the splits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// Samples in a chunk; `None`: a partition is one chunk.
+    pub chunk_size: Option<usize>,
+    /// Seed of the chunks, the merged set and the sampled rejections.
+    pub seed: u64,
+    /// Balance the splits, and merge them.
+    pub balance: bool,
+}
+
+/// What one chunk gives for one split.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChunkPairs {
+    /// Captions that could be pristine.
+    pub captions: usize,
+    /// Of these, those with no admissible candidate.
+    pub without_candidate: usize,
+    /// The selected pairs, in catalog order. Empty where swaps are to be chosen instead.
+    pub pairs: Vec<Pair>,
+    /// Two samples that could be swapped, where swaps are to be chosen.
+    pub edges: Vec<Swap>,
+}
+
+/// One split over one partition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionPairs {
+    /// The partition's name; `all` for a corpus without partitions.
+    pub name: String,
+    /// In catalog order.
+    pub pairs: Vec<Pair>,
+    /// How they came about.
+    pub summary: PartitionSummary,
+}
+
+/// How the pairs of a split and partition came about: a part of `summary.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PartitionSummary {
+    /// Samples in the partition.
+    pub samples: usize,
+    /// Samples that cannot be pristine, by the first rule that says so.
+    pub ineligible: RuleCounts,
+    /// Captions for which a candidate was looked for.
+    pub captions: usize,
+    /// Chunks they were cut into.
+    pub chunks: usize,
+    /// Captions without an admissible candidate.
+    pub without_candidate: usize,
+    /// Pairs selected from H (before balancing; of a split balanced by swaps, pairs in the chosen swaps).
+    pub selected_hard: usize,
+    /// Pairs selected from L.
+    pub selected_easy: usize,
+    /// Pairs from H that balancing dropped.
+    pub trimmed_hard: usize,
+    /// Pairs from L that balancing dropped.
+    pub trimmed_easy: usize,
+    /// How swaps were chosen, for a split balanced by swaps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swaps: Option<SwapSummary>,
+    /// Pairs written.
+    pub pairs: usize,
+    /// Of these, from H.
+    pub hard: usize,
+    /// Of these, from L.
+    pub easy: usize,
+    /// Pairs written that a waived rule would have rejected, by rule.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub waived: BTreeMap<Rule, usize>,
+    /// Pairs written whose two images have a clip-image cosine of 0.95 or more.
+    pub near_duplicate_images: usize,
+    /// What rejects candidates: a seeded sample of captions against every sample of their chunk.
+    pub rejections: Rejections,
+}
+
+/// How swaps were chosen: in each chunk the optimum of as many swaps as possible, then most pairs from H, then the lowest
+/// sum of scores.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SwapSummary {
+    /// Couples of samples whose two directions are both admissible.
+    pub possible: usize,
+    /// Swaps chosen, before any is dropped for balance.
+    pub chosen: usize,
+    /// Swaps dropped because that brings #H nearer to #L.
+    pub dropped: usize,
+    /// Captions with a candidate that are in no chosen swap.
+    pub lost_to_swaps: usize,
+}
+
+/// Rejections by rule over a sample.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Rejections {
+    /// Captions sampled.
+    pub captions: usize,
+    /// Candidates tested, over all of them.
+    pub tested: u64,
+    /// Rejected, by the first rule that failed.
+    pub by_rule: RuleCounts,
+}
+
+/// Everything a run gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// By split, in the order asked for: one entry a partition.
+    pub splits: Vec<(String, Vec<PartitionPairs>)>,
+    /// One entry a partition, if splits were merged.
+    pub merged: Option<Vec<(String, Merged)>>,
+}
+
+/// Captions sampled for [`Rejections`], per split and partition.
+const SAMPLED: usize = 50;
+/// Two images this similar or more are near-duplicates to anybody who looks.
+const NEAR_DUPLICATE: f32 = 0.95;
+
+/// Matches one chunk for several splits with the same eligible samples. With `swaps`, a split balanced by swaps gives the
+/// couples that could be swapped instead of pairs.
+pub fn match_chunk(
+    bounds: &[&Bound<'_>],
+    chunk: &Chunk,
+    swaps: bool,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Vec<ChunkPairs> {
+    let jobs: Vec<Job<'_>> = bounds.iter().map(|b| Job::new(b, &chunk.rows)).collect();
+    let (swapped, selected): (Vec<usize>, Vec<usize>) =
+        (0..jobs.len()).partition(|&j| swaps && bounds[j].split.balance_images == Balance::Swaps);
+    let mut found = vec![ChunkPairs::default(); jobs.len()];
+    for j in swapped {
+        let (edges, without_candidate) = edges(&jobs[j], progress);
+        found[j] = ChunkPairs { captions: jobs[j].pristine.len(), without_candidate, pairs: Vec::new(), edges };
+    }
+    let (numbers, jobs): (Vec<usize>, Vec<Job<'_>>) =
+        jobs.into_iter().enumerate().filter(|(j, _)| selected.contains(j)).unzip();
+    for (j, pairs) in numbers.into_iter().zip(select(&jobs, progress)) {
+        let captions = pairs.len();
+        let pairs: Vec<Pair> = pairs.into_iter().flatten().collect();
+        found[j] = ChunkPairs { captions, without_candidate: captions - pairs.len(), pairs, edges: Vec::new() };
+    }
+    found
+}
+
+/// Matches a whole corpus. `progress` is told of every caption done; `merged`: make the merged set, too.
+pub fn run(bounds: &[Bound<'_>], settings: Settings, merged: bool, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
+    let mut splits: Vec<(String, Vec<PartitionPairs>)> =
+        bounds.iter().map(|b| (b.split.name.clone(), Vec::new())).collect();
+    let mut sets = Vec::new();
+    for partition in bounds.first().map_or(Vec::new(), pools) {
+        let done = run_partition(bounds, partition, settings, progress);
+        let name = done.first().map_or(String::new(), |p| p.name.clone());
+        if merged && settings.balance {
+            sets.push((name, merge_partition(bounds, &done, partition, settings.seed)));
+        }
+        splits.iter_mut().zip(done).for_each(|(split, pairs)| split.1.push(pairs));
+    }
+    Outcome { splits, merged: (merged && settings.balance).then_some(sets) }
+}
+
+fn merge_partition(bounds: &[Bound<'_>], done: &[PartitionPairs], partition: Option<u16>, seed: u64) -> Merged {
+    let blocks: Vec<_> = bounds
+        .iter()
+        .zip(done)
+        .map(|(b, p)| (b.split.name.as_str(), p.pairs.clone(), b.split.balance_images == Balance::Swaps))
+        .collect();
+    let catalog = bounds[0].catalog();
+    merge(&blocks, |row| catalog.image(row), seed ^ u64::from(partition.map_or(0, |p| p + 1)))
+}
+
+fn run_partition(
+    bounds: &[Bound<'_>],
+    partition: Option<u16>,
+    settings: Settings,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Vec<PartitionPairs> {
+    let cut: Vec<Vec<Chunk>> =
+        bounds.iter().map(|b| chunks(b, partition, settings.chunk_size, settings.seed)).collect();
+    let mut found: Vec<Vec<ChunkPairs>> = bounds.iter().map(|_| Vec::new()).collect();
+    // Splits that agree on who is eligible have the same chunks, and share their products.
+    let mut waiting: Vec<usize> = (0..bounds.len()).collect();
+    while let Some(&first) = waiting.first() {
+        let (together, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|&&b| cut[b] == cut[first]);
+        let members: Vec<&Bound<'_>> = together.iter().map(|&b| &bounds[b]).collect();
+        for chunk in &cut[first] {
+            for (&b, pairs) in together.iter().zip(match_chunk(&members, chunk, settings.balance, progress)) {
+                found[b].push(pairs);
+            }
+        }
+        waiting = rest;
+    }
+    let each = bounds.iter().zip(&cut).zip(found);
+    each.map(|((bound, cut), found)| finish_partition(bound, partition, cut, found, settings)).collect()
+}
+
+/// Balances what the chunks of a partition gave, and counts.
+fn finish_partition(
+    bound: &Bound<'_>,
+    partition: Option<u16>,
+    cut: &[Chunk],
+    found: Vec<ChunkPairs>,
+    settings: Settings,
+) -> PartitionPairs {
+    let rows = pool_rows(bound, partition);
+    let mut summary = PartitionSummary {
+        samples: rows.len(),
+        ineligible: bound.refused_counts(rows.iter().copied()),
+        captions: found.iter().map(|c| c.captions).sum(),
+        chunks: cut.len(),
+        without_candidate: found.iter().map(|c| c.without_candidate).sum(),
+        rejections: sample_rejections(bound, cut, settings.seed),
+        ..PartitionSummary::default()
+    };
+    let by_swaps = settings.balance && bound.split.balance_images == Balance::Swaps;
+    let pairs = if by_swaps {
+        choose_swaps(found, &mut summary)
+    } else {
+        let mut pairs: Vec<Pair> = found.into_iter().flat_map(|c| c.pairs).collect();
+        pairs.sort_unstable_by_key(|p| p.pristine);
+        (summary.selected_hard, summary.selected_easy) = hard_and_easy(&pairs);
+        if settings.balance {
+            let kept = balance(pairs);
+            (summary.trimmed_hard, summary.trimmed_easy) = (kept.trimmed_hard, kept.trimmed_easy);
+            kept.pairs
+        } else {
+            pairs
+        }
+    };
+    summary.pairs = pairs.len();
+    (summary.hard, summary.easy) = hard_and_easy(&pairs);
+    let looks: Vec<(bool, Vec<Rule>)> = pairs.par_iter().map(|pair| look_at(bound, pair)).collect();
+    summary.near_duplicate_images = looks.iter().filter(|l| l.0).count();
+    for rule in looks.into_iter().flat_map(|l| l.1) {
+        *summary.waived.entry(rule).or_default() += 1;
+    }
+    let name = partition.map_or("all", |p| bound.catalog().partition_name(p)).to_owned();
+    PartitionPairs { name, pairs, summary }
+}
+
+fn look_at(bound: &Bound<'_>, pair: &Pair) -> (bool, Vec<Rule>) {
+    let subject = Subject::of_row(bound, pair.pristine);
+    let near = bound.image_cosine(&subject, pair.falsified).is_some_and(|c| c >= NEAR_DUPLICATE);
+    (near, bound.waived_failures(&subject, pair.falsified))
+}
+
+/// Swaps are chosen chunk by chunk; what is dropped for balance is dropped over the partition.
+fn choose_swaps(found: Vec<ChunkPairs>, summary: &mut PartitionSummary) -> Vec<Pair> {
+    let possible = found.iter().map(|c| c.edges.len()).sum();
+    let chosen: Vec<Swap> = found.into_iter().flat_map(|c| match_swaps(c.edges).0).collect();
+    let before: Vec<Pair> = chosen.iter().flat_map(Swap::pairs).collect();
+    (summary.selected_hard, summary.selected_easy) = hard_and_easy(&before);
+    let swaps = chosen.len();
+    let kept = drop_for_balance(chosen);
+    let mut pairs: Vec<Pair> = kept.iter().flat_map(Swap::pairs).collect();
+    pairs.sort_unstable_by_key(|p| p.pristine);
+    let (hard, easy) = hard_and_easy(&pairs);
+    (summary.trimmed_hard, summary.trimmed_easy) = (summary.selected_hard - hard, summary.selected_easy - easy);
+    summary.swaps = Some(SwapSummary {
+        possible,
+        chosen: swaps,
+        dropped: swaps - kept.len(),
+        lost_to_swaps: summary.captions - summary.without_candidate - before.len(),
+    });
+    pairs
+}
+
+/// A full scan for a few captions: which rule rejects how many of the samples of their chunk.
+fn sample_rejections(bound: &Bound<'_>, cut: &[Chunk], seed: u64) -> Rejections {
+    let mut captions: Vec<(&Chunk, Row)> = cut
+        .iter()
+        .flat_map(|chunk| chunk.rows.iter().map(move |&row| (chunk, row)))
+        .filter(|&(_, row)| bound.refused_as_pristine(row).is_none())
+        .collect();
+    // Streams 1..=65,536 shuffle chunks.
+    shuffle(&mut captions, seed, 1 << 32);
+    captions.truncate(SAMPLED);
+    let each = captions.par_iter().map(|&(chunk, row)| {
+        let subject = Subject::of_row(bound, row);
+        let mut counts = RuleCounts::default();
+        chunk.rows.iter().filter_map(|&c| bound.first_failure(&subject, c)).for_each(|rule| counts.add(rule));
+        (chunk.rows.len() as u64, counts)
+    });
+    let each: Vec<_> = each.collect();
+    let mut sum = Rejections { captions: each.len(), ..Rejections::default() };
+    for (tested, counts) in each {
+        sum.tested += tested;
+        sum.by_rule.merge(&counts);
+    }
+    sum
+}

@@ -1,0 +1,79 @@
+//! Layer 4: one caption, its answer. Retrieve → constrain → adversarial CLIP, with the plan and the reasons.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `answer.rs` | the answer document |
+//! | `plain.rs` | k-NN over a modality, without constraints |
+//! | `searcher.rs` | a split over an index: plans, searches, orders |
+//! | `explain.rs` | the best rejected candidates, every rule they fail, the funnel |
+
+mod answer;
+mod explain;
+mod plain;
+mod searcher;
+
+pub use answer::{Answer, Explanation, Funnel, Hit, Plan, Rejected};
+pub use plain::{Plain, plain, plain_batch};
+pub use searcher::{Searcher, Wanted};
+
+/// Why a query cannot be answered.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// `k` must be at least 1.
+    #[error("k = 0 asks for nothing; ask for at least 1")]
+    ZeroK,
+    /// The exact engine refused.
+    #[error(transparent)]
+    Exact(#[from] crate::exact::Error),
+    /// A query vector does not fit the modality.
+    #[error(transparent)]
+    Kernels(#[from] crate::kernels::Error),
+    /// No such sample.
+    #[error("no sample has id {0}; ids are compared as JSON, `5` and `\"5\"` differ")]
+    UnknownId(String),
+    /// No such modality.
+    #[error("the index has no modality {got:?}; it has {}", .have.join(", "))]
+    UnknownModality {
+        /// Asked for.
+        got: String,
+        /// There are.
+        have: Vec<String>,
+    },
+    /// No such partition.
+    #[error("the index has no partition {got:?}; it has {}", if .have.is_empty() { "none".to_owned() } else { .have.join(", ") })]
+    UnknownPartition {
+        /// Asked for.
+        got: String,
+        /// There are.
+        have: Vec<String>,
+    },
+    /// The sample has no vector to search with.
+    #[error("sample {id} has no vector in {modality:?}")]
+    NoVector {
+        /// The sample.
+        id: String,
+        /// The modality.
+        modality: String,
+    },
+    /// A query vector does not fit.
+    #[error("query vector {row}: {what}")]
+    BadVector {
+        /// 0-based row of the query file.
+        row: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A rule lacks its fact on the query's side.
+    #[error(
+        "rule {rule} needs a fact that the query does not bring: {why}; give it with --meta FACTS.json, or let the rule hold with --waive {rule}"
+    )]
+    MissingFact {
+        /// The rule.
+        rule: String,
+        /// What is missing.
+        why: String,
+    },
+    /// Adversarial order needs the caption's own image.
+    #[error("--adversarial compares with the caption's own image, which only a sample of the index has: query by --id")]
+    NoOwnImage,
+}

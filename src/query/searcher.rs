@@ -1,0 +1,250 @@
+//! A split over an index: plans, searches, orders.
+
+use super::explain::explain;
+use super::{Answer, Error, Hit, Plan};
+use crate::constraints::{Bound, Rule, RuleCounts, Subject, Verdict};
+use crate::exact::{Exact, Pool};
+use crate::kernels::Block;
+use crate::matcher::select::{by_postings, posted};
+use crate::rows::RowSet;
+use crate::words::{Row, Scored, TopK};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// What is asked of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Results: at least 1.
+    pub k: usize,
+    /// H before L, as the matcher selects.
+    pub adversarial: bool,
+    /// One result an image path, the best.
+    pub unique_image: bool,
+    /// How many rejected candidates to explain; 0: no explanation.
+    pub explain: usize,
+}
+
+/// A split bound to an index, ready to answer: who is eligible in each partition is found once.
+pub struct Searcher<'a> {
+    bound: Bound<'a>,
+    /// One a partition, and one for the whole corpus at the end.
+    eligible: Vec<OnceLock<Eligible>>,
+}
+
+struct Eligible {
+    rows: RowSet,
+    count: u64,
+    /// Why the others are not, by the first rule.
+    refused: RuleCounts,
+    pool: u64,
+}
+
+impl<'a> Searcher<'a> {
+    /// For a bound split.
+    pub fn new(bound: Bound<'a>) -> Searcher<'a> {
+        let pools = bound.catalog().partitions().len() + 1;
+        Searcher { bound, eligible: (0..pools).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The split and the index.
+    pub fn bound(&self) -> &Bound<'a> {
+        &self.bound
+    }
+
+    pub(super) fn pool(&self, partition: Option<u16>) -> Box<dyn Iterator<Item = Row> + '_> {
+        match partition {
+            Some(p) => Box::new(self.bound.catalog().partition_rows(p).iter().map(|&r| Row(r))),
+            None => Box::new(self.bound.catalog().rows()),
+        }
+    }
+
+    fn eligible(&self, partition: Option<u16>) -> &Eligible {
+        let slot = partition.map_or(self.eligible.len() - 1, usize::from).min(self.eligible.len() - 1);
+        self.eligible[slot].get_or_init(|| {
+            let (mut rows, mut refused, mut pool) =
+                (RowSet::new(self.bound.catalog().len() as usize), RuleCounts::default(), 0);
+            for row in self.pool(partition) {
+                pool += 1;
+                match self.bound.refused_as_candidate(row) {
+                    Some((rule, _)) => refused.add(rule),
+                    None => {
+                        rows.insert(row);
+                    }
+                }
+            }
+            Eligible { count: pool - refused.total(), rows, refused, pool }
+        })
+    }
+
+    /// The best admissible candidates of a partition (`None`: of the whole corpus). `asked` is repeated in the answer.
+    pub fn answer(
+        &self,
+        subject: &Subject,
+        partition: Option<u16>,
+        wanted: Wanted,
+        asked: serde_json::Value,
+    ) -> Result<Answer, Error> {
+        let start = Instant::now();
+        if wanted.k == 0 {
+            return Err(Error::ZeroK);
+        }
+        let own = subject.own_cti();
+        if wanted.adversarial && own.is_none() {
+            return Err(Error::NoOwnImage);
+        }
+        let refusal = self.bound.refusal(subject);
+        if let Some(refusal) = refusal.as_ref().filter(|r| r.verdict == Verdict::Unknown) {
+            return Err(Error::MissingFact { rule: refusal.rule.to_string(), why: refusal.why.clone() });
+        }
+        let eligible = self.eligible(partition);
+        let mut search = Search::new(self, subject, eligible);
+        let found = if refusal.is_some() { Vec::new() } else { search.run(wanted)? };
+        let short = (found.len() < wanted.k).then(|| match &refusal {
+            Some(refusal) => format!("the caption itself fails rule {}: {}", refusal.rule, refusal.why),
+            None => format!(
+                "only {} of {} candidates are admissible{}",
+                found.len(),
+                eligible.pool,
+                if wanted.unique_image { " (one counted an image)" } else { "" }
+            ),
+        });
+        let results = found
+            .iter()
+            .zip(1..)
+            .map(|(s, rank)| {
+                let hit = Hit::new(self.bound.catalog(), s.row, s.score, self.bound.cti(subject, s.row), own);
+                Hit { rank, ..hit }
+            })
+            .collect();
+        Ok(Answer {
+            query: asked,
+            split: Some(self.bound.split.name.clone()),
+            results,
+            short,
+            plan: search.plan(wanted.adversarial),
+            explanation: (wanted.explain > 0).then(|| explain(self, subject, partition, wanted.explain)),
+            elapsed_us: start.elapsed().as_micros() as u64,
+        })
+    }
+}
+
+/// One run of a query, with its counters.
+struct Search<'s, 'a> {
+    searcher: &'s Searcher<'a>,
+    subject: &'s Subject,
+    eligible: &'s Eligible,
+    /// Candidates from posting lists, where the split has them.
+    posted: Option<Vec<Row>>,
+    scored: u64,
+    rejected: RuleCounts,
+}
+
+impl<'s, 'a> Search<'s, 'a> {
+    fn new(searcher: &'s Searcher<'a>, subject: &'s Subject, eligible: &'s Eligible) -> Self {
+        let bound = &searcher.bound;
+        let posted = by_postings(bound).then(|| posted(bound, subject, &eligible.rows));
+        Search { searcher, subject, eligible, posted, scored: 0, rejected: RuleCounts::default() }
+    }
+
+    /// The best `k`, in order.
+    fn run(&mut self, wanted: Wanted) -> Result<Vec<Scored>, Error> {
+        let catalog = self.searcher.bound.catalog();
+        let mut k = wanted.k;
+        loop {
+            let found = self.ranked(k, wanted.adversarial)?;
+            if !wanted.unique_image {
+                return Ok(found);
+            }
+            // One an image, the best: a longer list loses nothing, so it grows until it holds k images or everything.
+            let all = found.len() < k;
+            let mut seen = std::collections::HashSet::new();
+            let mut unique: Vec<Scored> = found.into_iter().filter(|s| seen.insert(catalog.image(s.row))).collect();
+            if unique.len() >= wanted.k || all {
+                unique.truncate(wanted.k);
+                return Ok(unique);
+            }
+            k = k.saturating_mul(4);
+        }
+    }
+
+    fn ranked(&mut self, k: usize, adversarial: bool) -> Result<Vec<Scored>, Error> {
+        let bound = &self.searcher.bound;
+        (self.scored, self.rejected) = (0, RuleCounts::default());
+        let own = match self.subject.own_cti() {
+            Some(own) if adversarial => own,
+            _ => return self.top(k, |_| true),
+        };
+        let is_hard = |row| bound.cti(self.subject, row).is_some_and(|cti| cti >= own);
+        let mut found = self.top(k, is_hard)?;
+        if found.len() < k {
+            let rest = k - found.len();
+            found.extend(self.top(rest, |row| !is_hard(row))?);
+        }
+        Ok(found)
+    }
+
+    /// The best `k` admissible candidates of a class, by the split's order.
+    fn top(&mut self, k: usize, class: impl Fn(Row) -> bool + Sync) -> Result<Vec<Scored>, Error> {
+        let bound = &self.searcher.bound;
+        let Some(query) = &self.subject.vectors.query else { return Ok(Vec::new()) };
+        let rejected: [AtomicU64; Rule::ALL.len()] = Default::default();
+        let accept = |row: Row| {
+            if !class(row) {
+                return false;
+            }
+            if bound.admits(self.subject, row) {
+                return true;
+            }
+            if let Some(rule) = bound.first_failure(self.subject, row) {
+                rejected[rule as usize].fetch_add(1, Relaxed);
+            }
+            false
+        };
+        let (found, scored) = match &self.posted {
+            Some(rows) => {
+                let mut top = TopK::new(k, bound.order());
+                for &row in rows {
+                    if let Some(score) = bound.score(self.subject, row)
+                        && top.admits(Scored { score, row })
+                        && accept(row)
+                    {
+                        top.push(Scored { score, row });
+                    }
+                }
+                (top.into_sorted(), rows.len() as u64)
+            }
+            None => {
+                let mut queries = Block::new(bound.search.dim())?;
+                queries.push(query.get(..bound.search.dim()).unwrap_or(query))?;
+                let exact = Exact::new(bound.search.rows(), bound.search.catalog_rows())?;
+                let pool = Pool::Set(&self.eligible.rows);
+                let mut found = exact.top_k(&queries, k, bound.order(), pool, |_, s| accept(s.row))?;
+                (found.best.pop().unwrap_or_default(), found.counters.scored)
+            }
+        };
+        self.scored += scored;
+        for rule in Rule::ALL {
+            self.rejected.add_many(rule, rejected[rule as usize].load(Relaxed));
+        }
+        Ok(found)
+    }
+
+    fn plan(&self, adversarial: bool) -> Plan {
+        let mut rejected = self.rejected;
+        rejected.merge(&self.eligible.refused);
+        let mut stages = vec!["retrieve", "constrain"];
+        if adversarial {
+            stages.push("adversarial_clip");
+        }
+        let (strategy, reason, visited) = match &self.posted {
+            Some(rows) => (
+                "exact_postings",
+                format!("only the {} samples that picture one of the caption's persons are possible", rows.len()),
+                rows.len() as u64,
+            ),
+            None => ("exact_scan", "every eligible candidate is scored".to_owned(), self.eligible.pool),
+        };
+        Plan { strategy, reason, stages, visited, scored: self.scored, rejected, eligible: self.eligible.count }
+    }
+}
