@@ -2,19 +2,19 @@
 //!
 //! A folder `X` is built as `.X.building-…` beside it, every file is brought to the disk, then one rename
 //! publishes it (or, with leave to replace, one atomic exchange), and the parent folder is brought to the
-//! disk. A process that dies leaves `X` as it was and a hidden folder that the next build removes: a lock
-//! held while building tells the dead ones from the living.
+//! disk. A process that dies leaves `X` as it was and a hidden folder that the next build removes: a lock on
+//! the folder, held while building, tells the dead ones from the living.
 
 use rustix::fs::{FlockOperation, RenameFlags, flock, renameat_with};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Folders under construction in this process, for [`abandon_all`].
 static UNDER_CONSTRUCTION: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-const LOCK: &str = ".lock";
 
 /// A folder under construction; dropped without [`Staging::publish`], it is removed.
 #[derive(Debug)]
@@ -74,14 +74,17 @@ impl Staging {
             let mut own = prefix.clone();
             own.push(attempt.to_string());
             let folder = parent.join(own);
+            attempt = attempt.wrapping_add(1 << 22);
             match fs::create_dir(&folder) {
-                Ok(()) => {
-                    let lock = fs::File::create(folder.join(LOCK)).map_err(io_at(&folder))?;
-                    flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|e| io_at(&folder)(e.into()))?;
-                    break (folder, lock);
-                }
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => attempt = attempt.wrapping_add(1 << 22),
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(e) => return Err(io_at(&folder)(e)),
+            }
+            // Somebody who tidies up may have taken the folder for a dead one before it was locked: then try another.
+            if let Some(lock) = lock(&folder)
+                && is_same(&lock, &folder)
+            {
+                break (folder, lock);
             }
         };
         if let Ok(mut all) = UNDER_CONSTRUCTION.lock() {
@@ -97,10 +100,7 @@ impl Staging {
 
     /// Brings every file and folder to the disk and publishes. What was replaced is removed afterwards.
     pub fn publish(self) -> Result<(), Error> {
-        let lock = self.folder.join(LOCK);
         sync_tree(&self.folder)?;
-        fs::remove_file(&lock).map_err(io_at(&lock))?;
-        sync_folder(&self.folder)?;
         let parent = parent_of(&self.target);
         let (from, to) = (&self.folder, &self.target);
         let renamed = renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, RenameFlags::NOREPLACE);
@@ -154,28 +154,29 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut d| d.next().is_none())
 }
 
-/// Removes building folders whose builder is dead: nobody holds their lock. A folder without a lock file is
-/// one whose removal or publication was cut short.
+/// Removes building folders whose builder is dead: nobody holds their lock.
 fn remove_dead(parent: &Path, prefix: &OsString) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        if !entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
-            continue;
-        }
-        let dead = match fs::File::open(entry.path().join(LOCK)) {
-            Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok(),
-            Err(e) => e.kind() == io::ErrorKind::NotFound && is_old(&entry.path()),
-        };
-        if dead {
+        let ours = entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+        if ours && lock(&entry.path()).is_some() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// Between making a folder and its lock there is a moment; a minute is more than that.
-fn is_old(folder: &Path) -> bool {
-    let age = fs::metadata(folder).and_then(|m| m.modified()).map(|t| t.elapsed());
-    matches!(age, Ok(Ok(age)) if age.as_secs() > 60)
+/// An exclusive lock on a folder, unless somebody else holds it or it is gone.
+fn lock(folder: &Path) -> Option<fs::File> {
+    let file = fs::File::open(folder).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(file)
+}
+
+/// Is this opened folder still the one at that path?
+fn is_same(opened: &fs::File, path: &Path) -> bool {
+    let of = |m: io::Result<fs::Metadata>| m.ok().map(|m| (m.dev(), m.ino()));
+    let here = of(opened.metadata());
+    here.is_some() && here == of(fs::metadata(path))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), Error> {
@@ -248,7 +249,6 @@ mod tests {
         let target = dir.path().join("index");
         let dead = dir.path().join(".index.building-1");
         fs::create_dir(&dead).unwrap();
-        fs::write(dead.join(LOCK), "").unwrap();
         let living = Staging::begin(&target, false, "mark").unwrap();
         assert!(!dead.exists());
         let second = Staging::begin(&target, false, "mark").unwrap();
