@@ -180,7 +180,7 @@ fn read_samples(corpus: &Corpus, talk: &dyn Talk) -> Result<CatalogBuilder, Erro
 fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) -> Result<(), Error> {
     for (path, partition) in &corpus.metadata {
         let reader = counted(path, "metadata", talk)?;
-        read_metadata(reader, path, &corpus.columns, |id, mut facts: Facts| {
+        read_metadata(reader, path, &corpus.metadata_columns, |id, mut facts: Facts| {
             let Some(record) = catalog.find(&id) else {
                 let what = format!("id {}: no sample of {} has this id", id.to_json(), corpus.catalog.display());
                 return Err(Error::file(path, what));
