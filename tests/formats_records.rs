@@ -317,11 +317,14 @@ fn real_data() {
         Ok::<_, RecordError>(())
     };
     real("verite/VERITE.csv", &|b| read_csv(b, path, &row_number, with_id).unwrap(), 1001);
+    let undated = std::cell::Cell::new(0);
     let dated = |s: Sample| {
-        assert!(s.facts.timestamp.is_some());
+        undated.set(undated.get() + u64::from(s.facts.timestamp.is_none()));
         with_id(s)
     };
-    real("mediaeval2016/posts.csv", &|b| read_csv(b, path, &Columns::default(), dated).unwrap(), 10_696);
+    let posts = |b: &[u8]| read_csv(b, path, &Columns::default(), dated).unwrap() - undated.get();
+    // 23 of the 10,696 posts have no date.
+    real("mediaeval2016/posts.csv", &posts, 10_673);
     let known = |_, facts: Facts| {
         assert!(facts.entities.is_some());
         Ok::<_, RecordError>(())
