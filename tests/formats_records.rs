@@ -3,7 +3,6 @@
 use mispair::formats::*;
 use mispair::words::{Facts, Mention, Sample, SampleId, Timestamp};
 use proptest::prelude::*;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const X: &str = "some/file";
@@ -144,23 +143,6 @@ fn the_callers_error_comes_through_and_ends_the_reading() {
     let table = "caption,image_path\na,b\nbroken";
     assert!(matches!(read_csv(table.as_bytes(), Path::new(X), &Columns::default(), &mut stop), Err(Mine::Stop(42))));
     assert_eq!(calls, 3);
-}
-
-#[test]
-fn a_failing_disk_is_not_a_broken_file() {
-    struct Broken;
-    impl Read for Broken {
-        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-            Err(std::io::Error::other("disk on fire"))
-        }
-    }
-    let start = &b"[{\"id\": 1,"[..];
-    let read = read_visual_news(start.chain(Broken), Path::new(X), |_| Ok::<_, RecordError>(()));
-    assert!(matches!(read, Err(RecordError::Io { .. })));
-    let read = read_annotations(Broken, Path::new(X));
-    assert!(matches!(read, Err(RecordError::Io { .. })));
-    let read = read_csv(Broken, Path::new(X), &Columns::default(), |_| Ok::<_, RecordError>(()));
-    assert!(matches!(read, Err(RecordError::Io { .. })));
 }
 
 #[test]

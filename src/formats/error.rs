@@ -9,14 +9,6 @@ use thiserror::Error;
 /// Why a file of records is refused.
 #[derive(Debug, Error)]
 pub enum RecordError {
-    /// The file cannot be read on.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// The text is not of the format.
     #[error("{at}: {reason}")]
     Syntax {
