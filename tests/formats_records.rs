@@ -228,6 +228,13 @@ fn csv_errors_name_the_line() {
 }
 
 #[test]
+fn two_settings_cannot_name_one_column() {
+    let columns = Columns { topic: "event".into(), partition: "event".into(), ..Columns::default() };
+    says(jsonl("", &columns), "two settings of `columns` name \"event\"");
+    says(csv("caption,image_path\n", &columns), "two settings of `columns` name \"event\"");
+}
+
+#[test]
 fn columns_from_toml() {
     let columns: Columns = toml::from_str("caption = \"text\"\nid = \"\"").unwrap();
     assert_eq!(columns, Columns { caption: "text".into(), id: String::new(), ..Columns::default() });

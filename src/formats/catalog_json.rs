@@ -51,7 +51,9 @@ pub fn read_jsonl<E: From<RecordError>>(
     columns: &Columns,
     mut each: impl FnMut(Sample) -> Result<(), E>,
 ) -> Result<u64, E> {
-    records(file, path, Layout::Lines, &columns.of_catalog(), |item| each(sample(item, path, columns)?))
+    let wanted = columns.of_catalog();
+    Columns::check(&wanted, path)?;
+    records(file, path, Layout::Lines, &wanted, |item| each(sample(item, path, columns)?))
 }
 
 /// A catalog record as a sample; for CSV too.

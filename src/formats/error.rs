@@ -25,6 +25,14 @@ pub enum RecordError {
         /// Which field, and why.
         field: Box<FieldError>,
     },
+    /// Two settings name one column: which of them is meant cannot be told.
+    #[error("{path}: two settings of `columns` name \"{column}\"; leave one out, or write the column twice")]
+    SameColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
     /// A column that must be there is not.
     #[error("{path}: no column \"{column}\", there are {there}; name the right one in `columns`")]
     NoColumn {

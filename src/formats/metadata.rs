@@ -25,6 +25,7 @@ pub fn read_metadata<E: From<RecordError>>(
 ) -> Result<u64, E> {
     let mut wanted = columns.of_facts();
     wanted.push(&columns.id);
+    Columns::check(&wanted, path)?;
     records(file, path, layout_of(file), &wanted, |item| {
         let mut record = item.record;
         let at = Where::new(path, item.place);

@@ -79,7 +79,9 @@ fn cells<'c>(
     columns: &'c Columns,
 ) -> Result<Vec<(usize, &'c str, Cell)>, RecordError> {
     let mut cells = Vec::new();
-    for name in columns.of_catalog() {
+    let names = columns.of_catalog();
+    Columns::check(&names, path)?;
+    for name in names {
         let kind = match name {
             _ if name == columns.id => Cell::Id,
             _ if name == columns.caption || name == columns.image_path => Cell::Required,
