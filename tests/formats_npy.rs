@@ -2,7 +2,7 @@
 //! words, and never panic.
 
 use mispair::formats::FloatType;
-use mispair::formats::npy::{NpyError, NpyMatrix, NpyProblem, NpyWriter, read_ids, write_ids};
+use mispair::formats::npy::{NpyError, NpyMatrix, NpyWriter, read_ids, write_ids};
 use mispair::words::SampleId;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};

@@ -9,17 +9,16 @@ use super::error::{RecordError, Where};
 use super::facts::Columns;
 use super::stream::{Item, Layout, records};
 use crate::words::Sample;
-use std::io::Read;
 use std::path::Path;
 
 /// Streams VisualNews' `data.json`: one call of `each` a record, in file order. Gives the number of records.
-/// `reader` need not be buffered; `path` is for error texts. Unknown fields are skipped.
+/// `path` is for error texts. Unknown fields are skipped.
 ///
 /// # Errors
 /// The first record that is broken, lacks `id`, `caption` or `image_path`, or has one of the wrong type; and
 /// whatever `each` returns.
 pub fn read_visual_news<E: From<RecordError>>(
-    reader: impl Read,
+    file: &[u8],
     path: &Path,
     mut each: impl FnMut(Sample) -> Result<(), E>,
 ) -> Result<u64, E> {
@@ -27,7 +26,7 @@ pub fn read_visual_news<E: From<RecordError>>(
     // No facts: there are none, and a field of that name would be news to us.
     let wanted =
         [&columns.id, &columns.caption, &columns.image_path, &columns.source, &columns.topic].map(String::as_str);
-    records(reader, path, Layout::Array, &wanted, |item| {
+    records(file, path, Layout::Array, &wanted, |item| {
         let place = item.place;
         let sample = sample(item, path, &columns)?;
         match sample.id {
@@ -47,12 +46,14 @@ pub fn read_visual_news<E: From<RecordError>>(
 /// The first line that is broken, lacks caption or image path, or has a field of the wrong type; and whatever `each`
 /// returns.
 pub fn read_jsonl<E: From<RecordError>>(
-    reader: impl Read,
+    file: &[u8],
     path: &Path,
     columns: &Columns,
     mut each: impl FnMut(Sample) -> Result<(), E>,
 ) -> Result<u64, E> {
-    records(reader, path, Layout::Lines, &columns.of_catalog(), |item| each(sample(item, path, columns)?))
+    let wanted = columns.of_catalog();
+    Columns::check(&wanted, path)?;
+    records(file, path, Layout::Lines, &wanted, |item| each(sample(item, path, columns)?))
 }
 
 /// A catalog record as a sample; for CSV too.

@@ -9,14 +9,6 @@ use thiserror::Error;
 /// Why a file of records is refused.
 #[derive(Debug, Error)]
 pub enum RecordError {
-    /// The file cannot be read on.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// The text is not of the format.
     #[error("{at}: {reason}")]
     Syntax {
@@ -32,6 +24,14 @@ pub enum RecordError {
         at: Where,
         /// Which field, and why.
         field: Box<FieldError>,
+    },
+    /// Two settings name one column: which of them is meant cannot be told.
+    #[error("{path}: two settings of `columns` name \"{column}\"; leave one out, or write the column twice")]
+    SameColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
     },
     /// A column that must be there is not.
     #[error("{path}: no column \"{column}\", there are {there}; name the right one in `columns`")]

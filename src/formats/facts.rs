@@ -17,12 +17,13 @@
 //! list it is the first text, or, where numbers come first as in the linker REL's own
 //! `[start, length, mention, title, …]`, the second.
 
-use super::error::FieldError;
+use super::error::{FieldError, RecordError};
 use super::record::{Record, Wanted};
 use crate::words::{Facts, Mention};
 use serde::Deserialize;
 use serde::de::DeserializeSeed;
 use serde_json::Value;
+use std::path::Path;
 
 /// The names of the fields (JSON) or columns (CSV) of a file. Every name has its own as default; in CORPUS.toml,
 /// `columns = { caption = "text" }` changes one.
@@ -116,6 +117,14 @@ impl Columns {
         let mut names = self.of_facts();
         names.extend([&self.id, &self.caption, &self.image_path, &self.source, &self.topic].map(String::as_str));
         names
+    }
+
+    /// Refuses names, as [`of_facts`](Self::of_facts) and [`of_catalog`](Self::of_catalog) give them, that stand twice.
+    pub(super) fn check(names: &[&str], path: &Path) -> Result<(), RecordError> {
+        match names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+            Some((_, name)) => Err(RecordError::SameColumn { path: path.to_owned(), column: (*name).to_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// Takes the facts out of a record.

@@ -6,9 +6,8 @@
 
 use super::error::{RecordError, Where};
 use super::facts::Columns;
-use super::stream::records_of_any_layout;
+use super::stream::{layout_of, records};
 use crate::words::{Facts, SampleId};
-use std::io::Read;
 use std::path::Path;
 
 /// Streams a metadata file: one call of `each` a record, in file order. Gives the number of records.
@@ -19,14 +18,15 @@ use std::path::Path;
 /// # Errors
 /// The first record that is broken, lacks its id, or has a field of the wrong type; and whatever `each` returns.
 pub fn read_metadata<E: From<RecordError>>(
-    reader: impl Read,
+    file: &[u8],
     path: &Path,
     columns: &Columns,
     mut each: impl FnMut(SampleId, Facts) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut wanted = columns.of_facts();
     wanted.push(&columns.id);
-    records_of_any_layout(reader, path, &wanted, |item| {
+    Columns::check(&wanted, path)?;
+    records(file, path, layout_of(file), &wanted, |item| {
         let mut record = item.record;
         let at = Where::new(path, item.place);
         let id = match item.key {

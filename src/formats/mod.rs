@@ -7,9 +7,9 @@
 //!   annotations ◄──► Annotation
 //! ```
 //!
-//! Readers of vectors take the bytes of the file (the caller maps it) and borrow from them. Readers of records take
-//! any `Read` and a callback, hold one record at a time, and hand through whatever error the callback returns.
-//! All take the path for their error texts only, and open nothing themselves.
+//! Readers take the bytes of the file (the caller maps it) and its path, for error texts alone; they open nothing.
+//! Vectors are borrowed from those bytes. Records are handed to a callback one at a time, so that heap does not grow
+//! with the file, and whatever error the callback returns comes back to the caller.
 //!
 //! | file | responsibility |
 //! |---|---|

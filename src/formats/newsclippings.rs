@@ -12,12 +12,12 @@
 
 use super::error::{FieldError, Place, RecordError, Where};
 use super::record::Record;
-use super::stream::{Elements, Item, Stream, json_reason};
+use super::stream::{Elements, Item, Stream};
 use crate::words::SampleId;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// One caption with one image.
@@ -46,7 +46,7 @@ pub struct AnnotationFile {
 
 const FIELDS: [&str; 5] = ["id", "image_id", "similarity_score", "falsified", "source_dataset"];
 
-/// Reads an annotation file. `reader` need not be buffered; `path` is for error texts.
+/// Reads an annotation file. `path` is for error texts.
 ///
 /// `similarity_score` may be a number or a text that is one; `falsified` true, false, 1 or 0;
 /// `source_datasets` a list, or an object with the keys "0", "1", ….
@@ -55,27 +55,17 @@ const FIELDS: [&str; 5] = ["id", "image_id", "similarity_score", "falsified", "s
 /// The first annotation that is broken, lacks a field, has one of the wrong type, or a
 /// `source_dataset` that `source_datasets` does not name; a file without `annotations`. That pristine and
 /// falsified alternate is not checked here.
-pub fn read_annotations(reader: impl Read, path: &Path) -> Result<AnnotationFile, RecordError> {
+pub fn read_annotations(file: &[u8], path: &Path) -> Result<AnnotationFile, RecordError> {
     let mut annotations = Vec::new();
     let mut each = |item: Item<'_>| {
         annotations.push(annotation(item, path)?);
         Ok(())
     };
-    let mut stream = Stream { keyed: false, wanted: &FIELDS, each: &mut each, count: 0, inside: false, stopped: None };
-    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 18, reader));
+    let mut stream = Stream::new(false, &FIELDS, &mut each);
+    let mut json = serde_json::Deserializer::from_slice(file);
     let result = Document { stream: &mut stream }.deserialize(&mut json);
-    let (count, inside, stopped) = (stream.count, stream.inside, stream.stopped);
-    if let Some(stop) = stopped {
-        return Err(stop);
-    }
-    let names = match result.and_then(|names| json.end().map(|()| names)) {
-        Ok(names) => names,
-        Err(e) if e.is_io() => return Err(RecordError::Io { path: path.to_owned(), source: e.into() }),
-        Err(e) => {
-            let place = if inside { Place::Record(count) } else { Place::File };
-            return Err(Where::new(path, place).syntax(json_reason(&e, true)));
-        }
-    };
+    let result = result.and_then(|names| json.end().map(|()| names));
+    let (names, _) = stream.outcome(path, result)?;
     let source_datasets = match names {
         None => Vec::new(),
         Some(value) => names_of(value).map_err(|field| Where::new(path, Place::File).field(field))?,
@@ -173,7 +163,6 @@ impl<'de> Visitor<'de> for Document<'_, '_, '_> {
                 "annotations" if seen => return Err(A::Error::duplicate_field("annotations")),
                 "annotations" => {
                     seen = true;
-                    self.stream.inside = true;
                     map.next_value_seed(Elements(self.stream))?;
                 }
                 "source_datasets" if names.is_some() => return Err(A::Error::duplicate_field("source_datasets")),

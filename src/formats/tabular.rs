@@ -10,7 +10,6 @@ use super::record::Record;
 use super::stream::Item;
 use crate::words::{Sample, SampleId, Timestamp};
 use serde_json::Value;
-use std::io::Read;
 use std::path::Path;
 
 /// Streams a CSV catalog: one call of `each` a row, in file order. Gives the number of rows.
@@ -23,18 +22,17 @@ use std::path::Path;
 /// A missing caption or image path column, one that stands twice, rows of another number of cells, text that is not
 /// UTF-8, a cell that cannot be read as its fact; and whatever `each` returns. They name the line a row begins on.
 pub fn read_csv<E: From<RecordError>>(
-    reader: impl Read,
+    file: &[u8],
     path: &Path,
     columns: &Columns,
     mut each: impl FnMut(Sample) -> Result<(), E>,
 ) -> Result<u64, E> {
     let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
-    let mut csv = csv::ReaderBuilder::new().delimiter(if tabs { b'\t' } else { b',' }).from_reader(reader);
+    let mut csv = csv::ReaderBuilder::new().delimiter(if tabs { b'\t' } else { b',' }).from_reader(file);
     let fail = |error: csv::Error| -> RecordError {
         let line = error.position().map_or(1, csv::Position::line);
         let what = error.to_string();
-        match error.into_kind() {
-            csv::ErrorKind::Io(source) => RecordError::Io { path: path.to_owned(), source },
+        match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => Where::new(path, Place::Line(line))
                 .syntax(format!("{len} cells, the first line names {expected_len}; is a comma or a quote unquoted?")),
             _ => Where::new(path, Place::Line(line)).syntax(what),
@@ -81,7 +79,9 @@ fn cells<'c>(
     columns: &'c Columns,
 ) -> Result<Vec<(usize, &'c str, Cell)>, RecordError> {
     let mut cells = Vec::new();
-    for name in columns.of_catalog() {
+    let names = columns.of_catalog();
+    Columns::check(&names, path)?;
+    for name in names {
         let kind = match name {
             _ if name == columns.id => Cell::Id,
             _ if name == columns.caption || name == columns.image_path => Cell::Required,

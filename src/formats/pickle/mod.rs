@@ -2,7 +2,7 @@
 //!
 //! A pickle is a program for a small stack machine. Ours knows the opcodes that CPython's protocols
 //! 2–5 write for dicts, tuples, texts, bytes, numbers and numpy arrays, and no more. A *global* (the name of
-//! something importable) is looked up in a list of exact names ([`objects::Global`]); no global is ever called:
+//! something importable) is looked up in a list of exact names (`objects.rs`); no global is ever called:
 //! `REDUCE` and `BUILD` on these few are interpreted here. Everything else is refused by name.
 //!
 //! ```text
@@ -23,7 +23,8 @@
 //!
 //! Array bytes are never copied: protocols 3–5 keep them as they are, and protocol 2, which
 //! spells them as latin-1 *text* in UTF-8, is decoded when a row is asked for. Parsing never recurses, so
-//! there is no depth to exhaust; heap is bounded by [`machine::MAX_VALUES`].
+//! there is no depth to exhaust; heap is bounded by the number of
+//! values, 2^28 of 16 bytes each on the stack, in the memo and in tuples.
 
 mod array;
 mod dictionary;

@@ -10,6 +10,7 @@
 //! bytes   _codecs.encode(text, 'latin1')           protocol 2, which has no bytes
 //! ```
 
+use super::array::Latin1;
 use super::machine::Value;
 use crate::formats::floats::{ByteOrder, integer, utf32};
 use std::borrow::Cow;
@@ -70,8 +71,8 @@ pub(super) struct Objects<'a> {
     pub dtypes: Vec<Dtype>,
     /// `None` between `_reconstruct` and `BUILD`.
     pub arrays: Vec<Option<Array>>,
-    /// Text that stands for bytes, and how many.
-    pub latin1: Vec<(&'a str, usize)>,
+    /// Text that stands for bytes.
+    pub latin1: Vec<Latin1<'a>>,
     pub texts: Vec<String>,
 }
 
@@ -96,7 +97,7 @@ impl<'a> Objects<'a> {
     fn bytes(&self, value: Value) -> Option<Cow<'_, [u8]>> {
         match value {
             Value::Bytes { at, len } => Some(Cow::Borrowed(&self.file[at as usize..][..len as usize])),
-            Value::Latin1(i) => Some(self.latin1[i as usize].0.chars().map(|c| c as u8).collect()),
+            Value::Latin1(i) => Some(Cow::Owned(self.latin1[i as usize].bytes())),
             _ => None,
         }
     }
@@ -146,16 +147,9 @@ impl<'a> Objects<'a> {
                     return unlike();
                 }
                 let text = &self.file[at as usize..][..len as usize];
-                // Bytes that begin a character, and whether any begins one beyond U+00FF.
-                let count = text.iter().filter(|&&b| b & 0xC0 != 0x80).count();
-                let beyond = text.iter().any(|&b| b >= 0xC4);
-                match std::str::from_utf8(text) {
-                    Ok(text) if !beyond => {
-                        self.latin1.push((text, count));
-                        Ok(Value::Latin1(self.latin1.len() as u32 - 1))
-                    }
-                    _ => Err("bytes spelt as text, but the text is not latin-1".to_owned()),
-                }
+                let text = Latin1::new(text).ok_or("bytes spelt as text, but the text is not latin-1")?;
+                self.latin1.push(text);
+                Ok(Value::Latin1(self.latin1.len() as u32 - 1))
             }
             (Global::OrderedDict, &[]) => Ok(self.new_dict()),
             _ => unlike(),

@@ -1,0 +1,41 @@
+//! Every input that the fuzzers found worth keeping (contrib/fuzz), through the binary readers once more.
+
+use mispair::formats::npy::{NpyMatrix, read_ids};
+use mispair::formats::pickle::Dictionary;
+use std::path::Path;
+
+fn replay(folder: &str, read: impl Fn(&[u8], &Path)) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz_corpus").join(folder);
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        read(&std::fs::read(&path).unwrap(), &path);
+        count += 1;
+    }
+    assert!(count > 50, "the corpus is gone");
+}
+
+#[test]
+fn npy() {
+    replay("npy", |file, path| {
+        if let Ok(matrix) = NpyMatrix::read(file, path) {
+            assert!(matrix.rows() * matrix.cols() <= file.len());
+            let mut row = vec![0.0; matrix.cols()];
+            (0..matrix.rows()).for_each(|r| matrix.row_into(r, &mut row));
+        }
+        if let Ok(ids) = read_ids(file, path) {
+            assert!(ids.len() <= file.len());
+        }
+    });
+}
+
+#[test]
+fn pickle() {
+    replay("pickle", |file, path| {
+        if let Ok(dictionary) = Dictionary::read(file, path) {
+            for array in dictionary.entries.iter().filter_map(|(_, array)| array.as_ref()) {
+                array.row_into(&mut vec![0.0; array.width()]);
+            }
+        }
+    });
+}
