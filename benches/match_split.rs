@@ -53,8 +53,7 @@ fn product(queries: &Matrix, rows: &Matrix, chunk: &[Row]) {
     let at = |m: &Matrix| chunk.iter().filter_map(|&r| m.find(r)).map(|m| m.0).collect::<Vec<u32>>();
     let (from, to) = (at(queries), at(rows));
     from.par_chunks(512).for_each(|block| {
-        let packed: Vec<f32> =
-            block.iter().flat_map(|&m| queries.vector(mispair::words::MatrixRow(m))).collect();
+        let packed: Vec<f32> = block.iter().flat_map(|&m| queries.vector(mispair::words::MatrixRow(m))).collect();
         let mut out = vec![0.0; block.len() * 192];
         for candidates in to.chunks(192) {
             let out = &mut out[..block.len() * candidates.len()];
@@ -69,10 +68,17 @@ fn splits(c: &mut Criterion) {
     let index = index(samples);
     let bounds: Vec<Bound<'_>> = builtin_names()
         .into_iter()
-        .map(|name| Bound::new(&index, Split::builtin(name).expect("built in")).expect("the newsroom has every modality"))
+        .map(|name| {
+            Bound::new(&index, Split::builtin(name).expect("built in")).expect("the newsroom has every modality")
+        })
         .collect();
     let chunk = chunk(&bounds[0], samples as usize);
-    println!("{} eligible samples in one chunk, {} threads, kernels {}", chunk.rows.len(), rayon::current_num_threads(), kernels::backend_name());
+    println!(
+        "{} eligible samples in one chunk, {} threads, kernels {}",
+        chunk.rows.len(),
+        rayon::current_num_threads(),
+        kernels::backend_name()
+    );
     let mut group = c.benchmark_group(format!("chunk of {}", chunk.rows.len()));
     group.sample_size(10);
     let (texts, images) = (bounds[0].query, bounds[0].search);

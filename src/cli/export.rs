@@ -3,16 +3,17 @@
 use super::args::Export;
 use crate::dataset::hydrate;
 use crate::formats::read_annotations;
+use crate::mapped::Mapped;
 use anyhow::{Context, Result, bail};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 pub(super) fn run(args: &Export) -> Result<()> {
     let index = super::open(&args.index)?;
     let path = args.annotations.as_path();
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    let annotations = read_annotations(BufReader::new(file), path)?;
+    let file = Mapped::open(path).with_context(|| path.display().to_string())?;
+    let annotations = read_annotations(&file, path)?;
     let rows = hydrate(&index.catalog, &annotations, path).collect::<Result<Vec<_>, _>>()?;
     let print = |out: &mut dyn Write| -> io::Result<()> {
         let mut out = BufWriter::new(out);

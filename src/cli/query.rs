@@ -146,9 +146,7 @@ fn asked_vector(path: &Path, row: usize) -> Value {
 fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<f32>>> {
     let map = Mapped::open(path).with_context(|| path.display().to_string())?;
     let file = NpyMatrix::read(&map, path)?;
-    // An array of one dimension is one query, not a column.
-    let (rows, width) =
-        if file.is_one_dimensional() { (1, file.rows() * file.cols()) } else { (file.rows(), file.cols()) };
+    let (rows, width) = (file.rows(), file.cols());
     if width != matrix.dim() {
         bail!(
             "{}: vectors of {width} elements, {modality:?} has {}; were they made by another encoder?",
@@ -159,11 +157,7 @@ fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<
     let mut vectors = Vec::with_capacity(rows);
     for row in 0..rows {
         let mut vector = vec![0.0; width];
-        if file.is_one_dimensional() {
-            (0..file.rows()).for_each(|i| file.row_into(i, &mut vector[i..i + 1]));
-        } else {
-            file.row_into(row, &mut vector);
-        }
+        file.row_into(row, &mut vector);
         prepare(&mut vector, matrix.metric()).with_context(|| format!("{}: row {row}", path.display()))?;
         vectors.push(vector);
     }

@@ -30,7 +30,7 @@ impl Talk for Bars {
         let template = if total > 0 {
             "{msg:<24} {wide_bar:.cyan/blue} {percent:>3}% {elapsed_precise} (ETA {eta})"
         } else {
-            "{msg:<24} {spinner} {elapsed_precise}"
+            "{msg:<24} {spinner} {human_pos} {elapsed_precise}"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style);

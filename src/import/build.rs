@@ -7,13 +7,12 @@ use super::{Error, Estimate};
 use crate::catalog::{CatalogBuilder, WriteError};
 use crate::formats::{RecordError, read_csv, read_jsonl, read_metadata, read_visual_news};
 use crate::index::{CATALOG, MANIFEST, matrix_file, write_manifest};
+use crate::mapped::Mapped;
 use crate::matrix::{self, MatrixSettings, MatrixWriter};
 use crate::publish::Staging;
 use crate::wire::{Checksum, Written};
 use crate::words::Facts;
 use rayon::prelude::*;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
 /// Whoever watches a long job: a progress bar, or nobody.
@@ -132,24 +131,8 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
     })
 }
 
-/// Hands the bytes of a file on, and says how many went by.
-struct Counted<'t> {
-    file: BufReader<File>,
-    talk: &'t dyn Talk,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.file.read(to)?;
-        self.talk.advance(n as u64);
-        Ok(n)
-    }
-}
-
-fn counted<'t>(path: &Path, what: &str, talk: &'t dyn Talk) -> Result<Counted<'t>, Error> {
-    let file = File::open(path).map_err(|e| Error::file(path, e))?;
-    talk.begin(what, file.metadata().map_or(0, |m| m.len()));
-    Ok(Counted { file: BufReader::with_capacity(1 << 18, file), talk })
+fn map(path: &Path) -> Result<Mapped, Error> {
+    Mapped::open(path).map_err(|e| Error::file(path, e))
 }
 
 impl From<RecordError> for Error {
@@ -161,15 +144,17 @@ impl From<RecordError> for Error {
 fn read_samples(corpus: &Corpus, talk: &dyn Talk) -> Result<CatalogBuilder, Error> {
     let path = corpus.catalog.as_path();
     let mut catalog = CatalogBuilder::new(&corpus.partitions);
-    let reader = counted(path, "catalog", talk)?;
+    talk.begin("catalog", 0);
+    let bytes = map(path)?;
     let each = |sample| {
         let record = catalog.len();
+        talk.advance(1);
         catalog.push(sample).map(drop).map_err(|e| Error::file(path, format!("record {record}: {e}")))
     };
     match corpus.format {
-        CatalogFormat::VisualNews => read_visual_news(reader, path, each)?,
-        CatalogFormat::Jsonl => read_jsonl(reader, path, &corpus.columns, each)?,
-        CatalogFormat::Csv => read_csv(reader, path, &corpus.columns, each)?,
+        CatalogFormat::VisualNews => read_visual_news(&bytes, path, each)?,
+        CatalogFormat::Jsonl => read_jsonl(&bytes, path, &corpus.columns, each)?,
+        CatalogFormat::Csv => read_csv(&bytes, path, &corpus.columns, each)?,
     };
     if catalog.is_empty() {
         return Err(Error::file(path, "no sample at all"));
@@ -179,8 +164,10 @@ fn read_samples(corpus: &Corpus, talk: &dyn Talk) -> Result<CatalogBuilder, Erro
 
 fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) -> Result<(), Error> {
     for (path, partition) in &corpus.metadata {
-        let reader = counted(path, "metadata", talk)?;
-        read_metadata(reader, path, &corpus.metadata_columns, |id, mut facts: Facts| {
+        talk.begin("metadata", 0);
+        let bytes = map(path)?;
+        read_metadata(&bytes, path, &corpus.metadata_columns, |id, mut facts: Facts| {
+            talk.advance(1);
             let Some(record) = catalog.find(&id) else {
                 let what = format!("id {}: no sample of {} has this id", id.to_json(), corpus.catalog.display());
                 return Err(Error::file(path, what));
