@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mispair::constraints::{Bound, Split, builtin_names};
-use mispair::import::{Corpus, Talk, build};
+use mispair::import::{Corpus, Silent, build};
 use mispair::index::Index;
 use mispair::kernels;
 use mispair::matcher::chunks::{Chunk, pool_rows};
@@ -16,13 +16,6 @@ use mispair::words::Row;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::path::PathBuf;
-
-struct Silent;
-impl Talk for Silent {
-    fn begin(&self, _: &str, _: u64) {}
-    fn advance(&self, _: u64) {}
-    fn note(&self, _: &str) {}
-}
 
 /// An index of a newsroom whose eligible samples are about `samples`; made once a size.
 fn index(samples: u32) -> Index {

@@ -24,7 +24,7 @@ mod estimate;
 mod join;
 mod source;
 
-pub use build::{Report, Talk, build};
+pub use build::{Report, Silent, Talk, build};
 pub use corpus::{CatalogFormat, Corpus, ModalitySource};
 pub use estimate::Estimate;
 
