@@ -146,3 +146,90 @@ pub fn drop_for_balance(mut swaps: Vec<Swap>) -> Vec<Swap> {
     });
     swaps
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A swap among `n` rows from a few small numbers: many ties.
+    fn swap(n: u32) -> impl Strategy<Value = Swap> {
+        (0..n, 0..n, 0i8..6, [0u8..4, 0u8..4, 0u8..4, 0u8..4]).prop_map(|(a, b, score, ctis)| {
+            let [cti_a, cti_b, cti_ab, cti_ba] = ctis.map(|x| f32::from(x) / 8.0);
+            Swap { a: Row(a), b: Row(b), score: f32::from(score - 2) / 4.0, cti_a, cti_b, cti_ab, cti_ba }
+        })
+    }
+
+    /// (swaps, pairs from H, −score sum) of the best choice among `swaps`, by trying everything.
+    fn brute(swaps: &[Swap], used: u32) -> (usize, usize, i64) {
+        let Some((s, rest)) = swaps.split_first() else { return (0, 0, 0) };
+        let without = brute(rest, used);
+        let both = 1 << s.a.0 | 1 << s.b.0;
+        if s.a == s.b || used & both != 0 {
+            return without;
+        }
+        let (count, hard, low) = brute(rest, used | both);
+        without.max((count + 1, hard + usize::from(s.hard()), low - s.units()))
+    }
+
+    fn worth(swaps: &[Swap]) -> (usize, usize, i64) {
+        let hard = swaps.iter().map(|s| usize::from(s.hard())).sum();
+        (swaps.len(), hard, -swaps.iter().map(Swap::units).sum::<i64>())
+    }
+
+    /// The rule of dropping as it is worded.
+    fn drop_obviously(swaps: &[Swap]) -> Vec<Swap> {
+        let lead = |swaps: &[Swap]| {
+            let (count, hard, _) = worth(swaps);
+            (hard as i64) - (2 * count as i64 - hard as i64)
+        };
+        let mut walk = swaps.to_vec();
+        walk.sort_by(|x, y| {
+            let sum = |s: &Swap| s.pairs().iter().map(Pair::ease).sum::<f64>();
+            sum(y).partial_cmp(&sum(x)).unwrap().then(y.a.cmp(&x.a))
+        });
+        let mut left = walk.clone();
+        for s in walk {
+            let without: Vec<Swap> = left.iter().copied().filter(|x| x != &s).collect();
+            if lead(&without).abs() < lead(&left).abs() {
+                left = without;
+            }
+        }
+        left
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #[test]
+        fn small_choices_by_brute_force(swaps in prop::collection::vec(swap(9), 0..16), turn in 0usize..16) {
+            let (chosen, _) = match_swaps(swaps.clone());
+            prop_assert_eq!(worth(&chosen), brute(&swaps, 0));
+            let mut turned: Vec<Swap> = swaps.clone();
+            let n = swaps.len().max(1);
+            turned.rotate_left(turn % n);
+            for s in turned.iter_mut().step_by(2) {
+                *s = Swap { a: s.b, b: s.a, cti_a: s.cti_b, cti_b: s.cti_a, cti_ab: s.cti_ba, cti_ba: s.cti_ab, ..*s };
+            }
+            prop_assert_eq!(&match_swaps(turned).0, &chosen);
+            let mut kept: Vec<Swap> = drop_for_balance(chosen.clone());
+            let mut want = drop_obviously(&chosen);
+            kept.sort_by_key(|s| s.a);
+            want.sort_by_key(|s| s.a);
+            prop_assert_eq!(kept, want);
+        }
+
+        #[test]
+        fn pairs_come_in_swaps_and_halves(swaps in prop::collection::vec(swap(200), 0..600)) {
+            let got = choose_swaps(swaps.clone());
+            prop_assert_eq!(got.hard, got.easy);
+            prop_assert_eq!(got.pairs.len(), 2 * (got.found - got.dropped));
+            prop_assert!(got.pairs.is_sorted_by_key(|p| p.pristine));
+            for p in &got.pairs {
+                prop_assert_eq!(got.pairs.iter().filter(|q| q.pristine == p.pristine).count(), 1);
+                prop_assert_eq!(got.pairs.iter().filter(|q| q.falsified == p.pristine).count(), 1);
+                prop_assert!(got.pairs.iter().any(|q| (q.pristine, q.falsified) == (p.falsified, p.pristine)));
+                prop_assert!(swaps.iter().any(|s| s.pairs().contains(p)));
+            }
+        }
+    }
+}

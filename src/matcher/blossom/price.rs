@@ -40,40 +40,71 @@ pub(super) fn solve_nest<W: Weight>(n: u32, ends: &[(u32, u32)], weight: impl Fn
             return (search.nest, search.effort);
         }
         search.effort.edges += found.len() as u64;
+        search.nest.tidy();
         admit(&mut search.nest, ends, &weight, &found);
         start(&mut search.nest);
         search.solve();
     }
 }
 
-/// w − duals of the edge: positive where it breaks the rule.
-fn excess<W: Weight>(nest: &Nest<W>, (a, b): (u32, u32), w: W) -> W {
-    let mut excess = w - nest.dual[a as usize] - nest.dual[b as usize];
-    if excess > W::ZERO && nest.outer[a as usize] == nest.outer[b as usize] {
-        let mut above = Vec::new();
-        let mut x = nest.parent[a as usize];
-        while x != NONE {
-            above.push(x);
-            x = nest.parent[x as usize];
+/// The summed duals of the blossoms that hold both ends of an edge, for any two vertices at once.
+///
+/// With the vertices in the order in which a walk through the nest meets them, it is the least such sum over the
+/// neighbours between the two, read off a table of least values over runs of 2ᵏ. (Nests get thousands of blossoms
+/// deep: walking up from both ends took ten times as long as everything else.)
+struct Shared<W> {
+    place: Vec<u32>,
+    least: Vec<Vec<W>>,
+}
+
+impl<W: Weight> Shared<W> {
+    fn new(nest: &Nest<W>) -> Self {
+        let mut place = vec![0; nest.n];
+        let mut with_next = Vec::with_capacity(nest.n);
+        let mut stack: Vec<(u32, W, W)> = (0..nest.n as u32)
+            .map(|v| nest.outermost(v))
+            .map(|b| (b, W::ZERO, W::ZERO))
+            .collect();
+        stack.sort_unstable();
+        stack.dedup();
+        // (blossom, sum of the duals around it, sum shared with what the walk meets after it)
+        while let Some((b, around, after)) = stack.pop() {
+            if nest.is_vertex(b) {
+                place[b as usize] = with_next.len() as u32;
+                with_next.push(after);
+            } else {
+                let inside = around + nest.depth[b as usize];
+                for (i, &(child, ..)) in nest.ring(b).iter().enumerate() {
+                    stack.push((child, inside, if i == 0 { after } else { inside }));
+                }
+            }
         }
-        let mut y = nest.parent[b as usize];
-        let mut common = above.len();
-        while y != NONE && common == above.len() {
-            common = above.iter().position(|&x| x == y).unwrap_or(common);
-            y = nest.parent[y as usize];
+        let mut least = vec![with_next];
+        for run in (0..).map(|k| 1 << k).take_while(|run| 2 * run <= nest.n) {
+            let shorter = &least[least.len() - 1];
+            let longer = shorter.iter().zip(&shorter[run..]).map(|(x, y)| *x.min(y)).collect();
+            least.push(longer);
         }
-        for &x in &above[common..] {
-            excess -= nest.depth[x as usize];
-        }
+        Shared { place, least }
     }
-    excess
+
+    fn sum(&self, a: u32, b: u32) -> W {
+        let (x, y) = (self.place[a as usize] as usize, self.place[b as usize] as usize);
+        let (from, to) = (x.min(y), x.max(y));
+        let k = (to - from).ilog2() as usize;
+        self.least[k][from].min(self.least[k][to - (1 << k)])
+    }
 }
 
 /// For every vertex the edges that break the rule most, by number.
 fn infeasible<W: Weight>(nest: &Nest<W>, ends: &[(u32, u32)], weight: &impl Fn(usize) -> W) -> Vec<u32> {
     let mut worst: Vec<BinaryHeap<Reverse<(W, u32, u32)>>> = vec![BinaryHeap::new(); nest.n];
+    let shared = Shared::new(nest);
     for (e, &(a, b)) in ends.iter().enumerate() {
-        let excess = excess(nest, (a, b), weight(e));
+        let mut excess = weight(e) - nest.dual[a as usize] - nest.dual[b as usize];
+        if excess > W::ZERO {
+            excess -= shared.sum(a, b);
+        }
         if excess <= W::ZERO {
             continue;
         }
@@ -102,14 +133,15 @@ fn admit<W: Weight>(nest: &mut Nest<W>, ends: &[(u32, u32)], weight: &impl Fn(us
     for &e in found {
         let (a, b) = ends[e as usize];
         for v in [a, b] {
-            nest.dissolve(nest.outer[v as usize]);
+            nest.dissolve(nest.outermost(v));
         }
     }
     let mut raise = vec![W::ZERO; nest.n];
     for &e in found {
         let (a, b) = ends[e as usize];
         let w = weight(e as usize);
-        let excess = excess(nest, (a, b), w);
+        // No blossom holds either end any more.
+        let excess = w - nest.dual[a as usize] - nest.dual[b as usize];
         let (x, y) = (&mut raise[a as usize], excess.half());
         *x = (*x).max(y);
         let (x, y) = (&mut raise[b as usize], excess - excess.half());
@@ -122,7 +154,7 @@ fn admit<W: Weight>(nest: &mut Nest<W>, ends: &[(u32, u32)], weight: &impl Fn(us
     }
     for v in 0..nest.n {
         let m = nest.mate[v];
-        if m == NONE || nest.outer[v] == nest.outer[m as usize] {
+        if m == NONE || nest.outermost(v as u32) == nest.outermost(m) {
             continue;
         }
         let tight = nest.arcs[v].iter().any(|arc| arc.to == m && nest.dual[v] + nest.dual[m as usize] == arc.weight);
@@ -137,14 +169,14 @@ fn admit<W: Weight>(nest: &mut Nest<W>, ends: &[(u32, u32)], weight: &impl Fn(us
 /// makes an edge to another free vertex tight.
 fn start<W: Weight>(nest: &mut Nest<W>) {
     for v in 0..nest.n {
-        if nest.mate[v] != NONE || nest.outer[v] as usize != v {
+        if nest.mate[v] != NONE || nest.outermost(v as u32) as usize != v {
             continue;
         }
         let least = nest.arcs[v].iter().map(|arc| arc.weight - nest.dual[arc.to as usize]).max();
         nest.dual[v] = least.unwrap_or(W::ZERO).max(W::ZERO);
         let partner = nest.arcs[v].iter().map(|arc| (arc.to, arc.weight)).find(|&(to, w)| {
             let i = to as usize;
-            nest.mate[i] == NONE && nest.outer[i] == to && nest.dual[v] + nest.dual[i] == w
+            nest.mate[i] == NONE && nest.outermost(to) == to && nest.dual[v] + nest.dual[i] == w
         });
         if let Some((to, _)) = partner {
             nest.mate[v] = to;

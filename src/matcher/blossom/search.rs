@@ -200,6 +200,10 @@ impl<W: Weight> Search<W> {
     fn enter_odd(&mut self, b: u32, link: (u32, u32)) {
         self.set_label(b, Label::Odd, link);
         self.nest.leaves = self.cast(b, Label::Odd);
+        self.file_open(b);
+    }
+
+    fn file_open(&mut self, b: u32) {
         if !self.nest.is_vertex(b) {
             self.file(self.now + self.nest.depth[b as usize].half(), Event::Open(b));
         }
@@ -367,7 +371,9 @@ impl<W: Weight> Search<W> {
         }
         for (i, &(child, link)) in path.iter().enumerate() {
             if i % 2 == 0 {
-                self.enter_odd(child, link);
+                // Its vertices are odd already, and stay so.
+                self.set_label(child, Label::Odd, link);
+                self.file_open(child);
             }
         }
         for (i, &(child, link)) in path.iter().enumerate() {
@@ -406,6 +412,7 @@ impl<W: Weight> Search<W> {
         }
         let labelled = std::mem::take(&mut self.labelled);
         let mut outermost = Vec::new();
+        // First all roles, then the nest: opening brings blossoms to the top that had a role further in.
         for &b in &labelled {
             let i = b as usize;
             if self.nest.up[i] == b && self.label[i] != Label::Free {
@@ -419,15 +426,11 @@ impl<W: Weight> Search<W> {
         for b in labelled {
             self.label[b as usize] = Label::Free;
         }
-        while let Some((b, even)) = outermost.pop() {
-            if self.nest.is_vertex(b) {
-                continue;
-            }
-            if even && self.nest.depth[b as usize] == W::ZERO {
-                outermost.extend(self.nest.open(b).iter().map(|c| (c.0, true)));
-            } else {
-                self.nest.settle(b);
+        for (b, even) in outermost {
+            if even {
+                self.nest.open_empty(b);
             }
         }
+        self.nest.tidy();
     }
 }
