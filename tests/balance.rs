@@ -88,7 +88,9 @@ fn newsroom(n: u32, persons: u32, zipf: f64, seed: u64) -> Vec<Swap> {
 #[test]
 #[ignore = "minutes; prints what sizes cost"]
 fn scale() {
-    for (n, persons, zipf) in [(10_000, 6_000, 0.9), (10_000, 6_000, 1.1), (20_000, 12_000, 0.9), (12_000, 200, 0.3), (6_000, 1, 1.0)] {
+    for (n, persons, zipf) in
+        [(10_000, 6_000, 0.9), (10_000, 6_000, 1.1), (20_000, 12_000, 0.9), (12_000, 200, 0.3), (6_000, 1, 1.0)]
+    {
         let swaps = newsroom(n, persons, zipf, 1);
         let edges = swaps.len();
         let clock = std::time::Instant::now();

@@ -64,7 +64,7 @@ pub(super) fn make(
         .sum();
     talk.begin("matching", captions as u64);
     let start = Instant::now();
-    let outcome = match_all(&bounds, settings, merged, &|n| talk.advance(n));
+    let outcome = match_all(&bounds, settings, merged, &|n| talk.advance(n))?;
     let run = Run {
         index_path: index.path.display().to_string(),
         started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
@@ -96,7 +96,7 @@ pub(super) fn print(outcome: &Outcome, out: &mut impl Write) -> Result<()> {
         }
     }
     for (partition, merged) in outcome.merged.iter().flatten() {
-        let pairs: Vec<_> = merged.blocks.iter().flat_map(|b| &b.1).collect();
+        let pairs: Vec<_> = merged.blocks.iter().flat_map(|b| &b.pairs).collect();
         let hard = pairs.iter().filter(|p| p.hard()).count();
         rows.add_row(vec![
             "merged_balanced".into(),

@@ -61,7 +61,8 @@ struct SplitSummary<'a> {
 #[derive(Serialize)]
 struct MergedSummary<'a> {
     pairs_per_split: usize,
-    smallest_split: usize,
+    /// What the smallest split alone would allow.
+    at_most: usize,
     blocks: BTreeMap<&'a str, BlockSummary>,
 }
 
@@ -70,7 +71,8 @@ struct BlockSummary {
     pairs: usize,
     hard: usize,
     easy: usize,
-    repeated_falsified_images: usize,
+    /// How often an image is pristine again, or falsified again, in the block.
+    repeated_images: usize,
 }
 
 /// Writes a dataset into a folder under construction and publishes it. Everything but `run.json` depends on the index,
@@ -97,7 +99,8 @@ pub fn write(
         let here = subfolder(&folder, MERGED)?;
         let mut rows: Vec<Labelled<'_>> = Vec::new();
         for (partition, merged) in sets {
-            let blocks: Vec<(&str, &[Pair])> = merged.blocks.iter().map(|(n, p)| (n.as_str(), p.as_slice())).collect();
+            let blocks: Vec<(&str, &[Pair])> =
+                merged.blocks.iter().map(|b| (b.name.as_str(), b.pairs.as_slice())).collect();
             annotations(index, &here, partition, &blocks, true)?;
             for (name, pairs) in &blocks {
                 rows.extend(pairs.iter().map(|&p| (partition.as_str(), *name, p)));
@@ -195,22 +198,13 @@ fn summary<'a>(index: &'a Index, splits: &'a [Split], settings: Settings, outcom
         merged_balanced: outcome.merged.as_ref().map(|sets| {
             sets.iter()
                 .map(|(partition, merged)| {
-                    let blocks = merged.blocks.iter().map(|(name, pairs)| {
-                        let hard = pairs.iter().filter(|p| p.hard()).count();
-                        let images: std::collections::HashSet<u32> =
-                            pairs.iter().map(|p| catalog.image(p.falsified)).collect();
-                        let block = BlockSummary {
-                            pairs: pairs.len(),
-                            hard,
-                            easy: pairs.len() - hard,
-                            repeated_falsified_images: pairs.len() - images.len(),
-                        };
-                        (name.as_str(), block)
+                    let blocks = merged.blocks.iter().map(|b| {
+                        let (pairs, hard) = (b.pairs.len(), b.hard);
+                        (b.name.as_str(), BlockSummary { pairs, hard, easy: pairs - hard, repeated_images: b.repeats })
                     });
-                    let smallest = outcome.splits.iter().flat_map(|(_, p)| p.iter().filter(|p| p.name == *partition));
                     let summary = MergedSummary {
                         pairs_per_split: merged.quota,
-                        smallest_split: smallest.map(|p| p.pairs.len()).min().unwrap_or(0),
+                        at_most: merged.ceiling,
                         blocks: blocks.collect(),
                     };
                     (partition.as_str(), summary)

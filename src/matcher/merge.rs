@@ -505,7 +505,7 @@ mod tests {
             ("large, all splits large", 100_000, [0.8, 0.8, 0.8], 25_000),
         ];
         for (what, rows, shares, swaps) in shapes {
-            let mut below = |n: u64| (u128::from(rng.next_u64()) * u128::from(n) >> 64) as u32;
+            let mut below = |n: u64| ((u128::from(rng.next_u64()) * u128::from(n)) >> 64) as u32;
             let mut splits: Vec<(bool, Vec<Pair>)> = Vec::new();
             for share in shares {
                 let mut pairs = Vec::new();

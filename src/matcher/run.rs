@@ -5,7 +5,7 @@
 use super::balance::balance;
 use super::chunks::{Chunk, chunks, pool_rows, pools, shuffle};
 use super::edges::edges;
-use super::merge::{Merged, merge};
+use super::merge::{MergeError, Merged, Source, merge};
 use super::pair::{Pair, hard_and_easy};
 use super::select::{Job, select};
 use super::swaps::{Swap, drop_for_balance, match_swaps};
@@ -155,7 +155,12 @@ pub fn match_chunk(
 }
 
 /// Matches a whole corpus. `progress` is told of every caption done; `merged`: make the merged set, too.
-pub fn run(bounds: &[Bound<'_>], settings: Settings, merged: bool, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
+pub fn run(
+    bounds: &[Bound<'_>],
+    settings: Settings,
+    merged: bool,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Outcome, MergeError> {
     let mut splits: Vec<(String, Vec<PartitionPairs>)> =
         bounds.iter().map(|b| (b.split.name.clone(), Vec::new())).collect();
     let mut sets = Vec::new();
@@ -163,21 +168,24 @@ pub fn run(bounds: &[Bound<'_>], settings: Settings, merged: bool, progress: &(d
         let done = run_partition(bounds, partition, settings, progress);
         let name = done.first().map_or(String::new(), |p| p.name.clone());
         if merged && settings.balance {
-            sets.push((name, merge_partition(bounds, &done, partition, settings.seed)));
+            let stream = settings.seed ^ u64::from(partition.map_or(0, |p| p + 1));
+            sets.push((name, merge_partition(bounds, &done, stream)?));
         }
         splits.iter_mut().zip(done).for_each(|(split, pairs)| split.1.push(pairs));
     }
-    Outcome { splits, merged: (merged && settings.balance).then_some(sets) }
+    Ok(Outcome { splits, merged: (merged && settings.balance).then_some(sets) })
 }
 
-fn merge_partition(bounds: &[Bound<'_>], done: &[PartitionPairs], partition: Option<u16>, seed: u64) -> Merged {
-    let blocks: Vec<_> = bounds
-        .iter()
-        .zip(done)
-        .map(|(b, p)| (b.split.name.as_str(), p.pairs.clone(), b.split.balance_images == Balance::Swaps))
+fn merge_partition(bounds: &[Bound<'_>], done: &[PartitionPairs], seed: u64) -> Result<Merged, MergeError> {
+    let each = bounds.iter().zip(done);
+    let sources: Vec<Source<'_>> = each
+        .map(|(bound, done)| Source {
+            name: &bound.split.name,
+            pairs: &done.pairs,
+            swaps: bound.split.balance_images == Balance::Swaps,
+        })
         .collect();
-    let catalog = bounds[0].catalog();
-    merge(&blocks, |row| catalog.image(row), seed ^ u64::from(partition.map_or(0, |p| p + 1)))
+    merge(&sources, |row| bounds[0].catalog().image(row), seed)
 }
 
 fn run_partition(

@@ -61,10 +61,8 @@ impl<W: Weight> Shared<W> {
     fn new(nest: &Nest<W>) -> Self {
         let mut place = vec![0; nest.n];
         let mut with_next = Vec::with_capacity(nest.n);
-        let mut stack: Vec<(u32, W, W)> = (0..nest.n as u32)
-            .map(|v| nest.outermost(v))
-            .map(|b| (b, W::ZERO, W::ZERO))
-            .collect();
+        let mut stack: Vec<(u32, W, W)> =
+            (0..nest.n as u32).map(|v| nest.outermost(v)).map(|b| (b, W::ZERO, W::ZERO)).collect();
         stack.sort_unstable();
         stack.dedup();
         // (blossom, sum of the duals around it, sum shared with what the walk meets after it)
