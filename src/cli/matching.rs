@@ -55,6 +55,7 @@ pub(super) fn make(
     talk: &Bars,
 ) -> Result<Outcome> {
     let bounds = splits.iter().map(|s| Ok(Bound::new(index, s.clone())?)).collect::<Result<Vec<_>>>()?;
+    bounds.iter().for_each(|bound| say_unknown(bound, talk));
     let captions: usize = bounds
         .iter()
         .flat_map(|b| {
@@ -76,6 +77,25 @@ pub(super) fn make(
     dataset::write(staging, index, splits, settings, &outcome, &run).context("the dataset was not written")?;
     talk.note(&format!("matched {} captions in {:.1} s", count(captions), run.matching_s));
     Ok(outcome)
+}
+
+/// Says which facts are missing for most of the corpus, and what can be done: a split that asks for them gives few pairs.
+fn say_unknown(bound: &Bound<'_>, talk: &Bars) {
+    let samples = u64::from(bound.catalog().len());
+    let counts = bound.unknown_counts(bound.catalog().rows());
+    let mostly: Vec<_> = counts.iter().filter(|(rule, n)| 2 * n > samples && rule.can_be_waived()).collect();
+    if mostly.is_empty() {
+        return;
+    }
+    let each: Vec<_> = mostly.iter().map(|(rule, n)| format!("{rule} of {}", count(*n))).collect();
+    let waive: Vec<_> = mostly.iter().map(|(rule, _)| format!("--waive {rule}")).collect();
+    talk.note(&format!(
+        "{}: most samples lack a fact: {} of {}; such samples get no pair. Add the facts to the metadata, or pass {}",
+        bound.split.name,
+        each.join(", "),
+        count(samples),
+        waive.join(" ")
+    ));
 }
 
 /// The counts, a line a split and partition.

@@ -229,6 +229,17 @@ impl<'a> Bound<'a> {
             .all(|r| self.one_sided(r, &known) == Verdict::Holds)
     }
 
+    /// Samples of `pool` about which each rule knows nothing, because the fact it needs is missing.
+    pub fn unknown_counts(&self, pool: impl Iterator<Item = Row>) -> RuleCounts {
+        let mut counts = RuleCounts::default();
+        for row in pool {
+            let known = self.known_as_pristine(row);
+            let unknown = self.rules().iter().filter(|&&r| self.one_sided(r, &known) == Verdict::Unknown);
+            unknown.for_each(|&rule| counts.add(rule));
+        }
+        counts
+    }
+
     /// Samples of `pool` that cannot be pristine, by the first rule that says so.
     pub fn refused_counts(&self, pool: impl Iterator<Item = Row>) -> RuleCounts {
         let mut counts = RuleCounts::default();
