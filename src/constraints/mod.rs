@@ -17,11 +17,13 @@
 //! | `bind.rs` | a split against an index: which matrices, which labels, who is eligible |
 //! | `subject.rs` | the query's side, from a row or from outside facts |
 //! | `admit.rs` | the fast test of one candidate |
+//! | `postings.rs` | candidates from posting lists, where few are possible |
 //! | `eval.rs` | the slow obvious one, with the values behind every verdict |
 
 mod admit;
 mod bind;
 mod eval;
+mod postings;
 mod rule;
 mod split;
 mod subject;

@@ -1,6 +1,6 @@
 //! Couples of samples that could be swapped: A gets B's image and B gets A's, both directions admissible.
 
-use super::select::{Job, posted};
+use super::best::Job;
 use super::swaps::Swap;
 use crate::constraints::Subject;
 use crate::words::Row;
@@ -18,7 +18,7 @@ pub fn edges(job: &Job<'_>, progress: &(dyn Fn(u64) + Sync)) -> (Vec<Swap>, usiz
         let subject = Subject::of_row(bound, a);
         let Some(own_a) = subject.own_cti() else { return (found, false) };
         let mut has_candidate = false;
-        for b in posted(bound, &subject, &job.candidates) {
+        for b in bound.posted(&subject, &job.candidates) {
             let partner = job.candidates.contains(a) && job.pristine.binary_search(&b).is_ok();
             // The other direction of a couple is met when it is b's turn.
             if (has_candidate && !(partner && b > a)) || !bound.admits(&subject, b) {

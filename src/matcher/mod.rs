@@ -12,7 +12,8 @@
 //! |---|---|
 //! | `pair.rs` | one falsified pair, H or L |
 //! | `chunks.rs` | eligible samples, shuffled and cut |
-//! | `select.rs` | adversarial CLIP selection: what is best, by posting lists or by tiles |
+//! | `best.rs` | one split over one chunk; the best candidate so far: H before L |
+//! | `select.rs` | adversarial CLIP selection by posting lists or by tiles |
 //! | `tiles.rs` | selection by tiles of matrix products |
 //! | `edges.rs` | couples of samples that could be swapped |
 //! | `balance.rs` | 50–50 trimming of the splits balanced by CTI |
@@ -22,12 +23,13 @@
 //! | `run.rs` | a whole corpus, and what is counted on the way |
 
 pub mod balance;
+mod best;
 mod blossom;
 pub mod chunks;
 mod edges;
 pub mod merge;
 pub mod pair;
 pub mod run;
-pub mod select;
+mod select;
 pub mod swaps;
 mod tiles;

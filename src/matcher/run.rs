@@ -3,11 +3,12 @@
 //! Matching one chunk is a pure function of (index, chunk, settings): [`match_chunk`].
 
 use super::balance::balance;
+use super::best::Job;
 use super::chunks::{Chunk, chunks, pool_rows, pools, shuffle};
 use super::edges::edges;
 use super::merge::{MergeError, Merged, Source, merge};
 use super::pair::{Pair, hard_and_easy};
-use super::select::{Job, select};
+use super::select::select;
 use super::swaps::{Swap, drop_for_balance, match_swaps};
 use crate::constraints::{Balance, Bound, Rule, RuleCounts, Subject};
 use crate::words::Row;

@@ -15,8 +15,9 @@
 //! Memory is bounded by the tile: a block of captions and two tiles a thread. Every score comes from the one canonical dot
 //! product, so tiles of any size give the same bits as a scan one by one.
 
+use super::best::{Best, Job};
 use super::pair::Pair;
-use super::select::{Best, Job};
+
 use crate::constraints::Subject;
 use crate::kernels;
 use crate::matrix::Matrix;

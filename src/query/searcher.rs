@@ -5,7 +5,6 @@ use super::{Answer, Error, Hit, Plan};
 use crate::constraints::{Bound, Rule, RuleCounts, Subject, Verdict};
 use crate::exact::{Exact, Pool};
 use crate::kernels::Block;
-use crate::matcher::select::{by_postings, posted};
 use crate::rows::RowSet;
 use crate::words::{Row, Scored, TopK};
 use std::sync::OnceLock;
@@ -143,7 +142,7 @@ struct Search<'s, 'a> {
 impl<'s, 'a> Search<'s, 'a> {
     fn new(searcher: &'s Searcher<'a>, subject: &'s Subject, eligible: &'s Eligible) -> Self {
         let bound = &searcher.bound;
-        let posted = by_postings(bound).then(|| posted(bound, subject, &eligible.rows));
+        let posted = bound.has_postings().then(|| bound.posted(subject, &eligible.rows));
         Search { searcher, subject, eligible, posted, scored: 0, rejected: RuleCounts::default() }
     }
 
