@@ -6,7 +6,7 @@
 //! | `balance.rs` | 50–50 trimming of the splits balanced by CTI |
 //! | `swaps.rs` | the person split: which whole swaps, which of them to drop |
 //! | `blossom/` | exact matching in a general graph, under `swaps.rs` |
-//! | `merge.rs` | the merged set: one quota, captions and images disjoint |
+//! | `merge/` | the merged set: one quota, captions and images disjoint |
 
 pub mod balance;
 mod blossom;
