@@ -36,7 +36,7 @@ mod tests;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
-pub(super) use price::Effort;
+pub use price::Effort;
 
 /// "No vertex", "no blossom".
 const NONE: u32 = u32::MAX;
