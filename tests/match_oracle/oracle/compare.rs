@@ -90,11 +90,9 @@ fn judge(
     }
     let (score, cti) = (rules.score(row, found), rules.cti(row, found));
     let near = |a: f64, b: f64| (a - b).abs() <= tolerance * b.abs().max(1.0);
-    for (what, got, want) in [
-        ("score", pair.score, score),
-        ("CTI(p)", pair.cti_pristine, options.cti),
-        ("CTI(f)", pair.cti_falsified, cti),
-    ] {
+    for (what, got, want) in
+        [("score", pair.score, score), ("CTI(p)", pair.cti_pristine, options.cti), ("CTI(f)", pair.cti_falsified, cti)]
+    {
         if !near(got, want) {
             return Err(format!("{what} is {got}, should be {want}"));
         }

@@ -88,13 +88,34 @@ impl Dataset {
         &found.unwrap_or_else(|| panic!("{split} is not in summary.json"))["partitions"][partition]
     }
 
-    /// The pairs of one split, in file order.
+    /// The annotations of one partition of one split.
+    pub fn annotations(&self, split: &str, partition: &str) -> Vec<Value> {
+        let mut file = json(&self.dir.join(split).join(format!("{partition}.json")));
+        serde_json::from_value(file["annotations"].take()).unwrap()
+    }
+
+    /// The pairs of one split, in file order, from `pairs.parquet`; but ids with the type that the annotations give them.
     pub fn pairs(&self, split: &str) -> Vec<Pair> {
         let path = self.dir.join(split).join("pairs.parquet");
         let bytes = fs::read(&path).unwrap();
         assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"), "{}", path.display());
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
-        reader.get_row_iter(None).unwrap().map(|row| pair(row.unwrap().into_columns())).collect()
+        let mut pairs: Vec<Pair> =
+            reader.get_row_iter(None).unwrap().map(|row| pair(row.unwrap().into_columns())).collect();
+        for of_partition in pairs.chunk_by_mut(|a, b| a.partition == b.partition) {
+            let annotations = self.annotations(split, &of_partition[0].partition);
+            assert_eq!(annotations.len(), of_partition.len() * 2, "{split} {}", of_partition[0].partition);
+            for (pair, twins) in of_partition.iter_mut().zip(annotations.chunks(2)) {
+                let ids = ["id", "image_id"]
+                    .map(|field| -> SampleId { serde_json::from_value(twins[1][field].clone()).unwrap() });
+                assert_eq!(
+                    [&pair.id, &pair.image_id].map(SampleId::to_string),
+                    [&ids[0], &ids[1]].map(SampleId::to_string)
+                );
+                [pair.id, pair.image_id] = ids;
+            }
+        }
+        pairs
     }
 }
 

@@ -3,7 +3,7 @@
 use mispair::formats::pickle::Dictionary;
 use mispair::words::SampleId;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -27,20 +27,27 @@ pub struct Sample {
     pub pictured: Option<Vec<String>>,
     pub generic: bool,
     pub corrupted: bool,
-    /// By modality.
-    pub rows: BTreeMap<&'static str, Vector>,
+    /// By modality; see [`Sample::row`].
+    pub rows: Vec<(&'static str, Vector)>,
+}
+
+impl Sample {
+    pub fn row(&self, modality: &str) -> Option<&Vector> {
+        self.rows.iter().find(|(name, _)| *name == modality).map(|(_, row)| row)
+    }
 }
 
 /// A row as stored in the file: not normalised.
 pub struct Vector {
-    pub numbers: Vec<f32>,
+    pub numbers: Vec<f64>,
     /// Its length, in space.
     pub norm: f64,
 }
 
-impl From<Vec<f32>> for Vector {
-    fn from(numbers: Vec<f32>) -> Vector {
-        let norm = numbers.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+impl From<&[f32]> for Vector {
+    fn from(row: &[f32]) -> Vector {
+        let numbers: Vec<f64> = row.iter().copied().map(f64::from).collect();
+        let norm = numbers.iter().map(|x| x * x).sum::<f64>().sqrt();
         Vector { numbers, norm }
     }
 }
@@ -58,8 +65,7 @@ pub const MODALITIES: [(&str, &str); 4] = [
 /// The published layout.
 pub fn published(dir: &Path) -> Corpus {
     let json = |path: &str| -> Value { serde_json::from_slice(&fs::read(dir.join(path)).unwrap()).unwrap() };
-    let mut corpus: Corpus =
-        json("visual_news/origin/data.json").as_array().unwrap().iter().map(sample).collect();
+    let mut corpus: Corpus = json("visual_news/origin/data.json").as_array().unwrap().iter().map(sample).collect();
     let at: HashMap<SampleId, usize> = corpus.iter().enumerate().map(|(row, s)| (s.id.clone(), row)).collect();
     for partition in ["train", "val", "test"] {
         for (key, entry) in json(&format!("news_clippings/metadata/{partition}.json")).as_object().unwrap() {
@@ -76,7 +82,7 @@ pub fn published(dir: &Path) -> Corpus {
                 let mut row = vec![0.0; array.width()];
                 array.row_into(&mut row);
                 let sample = &mut corpus[at[&id]];
-                sample.rows.insert(modality, row.into());
+                sample.rows.push((modality, row.as_slice().into()));
                 sample.partition = Some(partition.to_owned());
             }
         }
@@ -99,7 +105,7 @@ pub fn sample(record: &Value) -> Sample {
         pictured: None,
         generic: false,
         corrupted: false,
-        rows: BTreeMap::new(),
+        rows: Vec::new(),
     };
     facts(&mut sample, record);
     sample

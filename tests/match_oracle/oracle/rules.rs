@@ -1,11 +1,11 @@
 //! The splits, and which rule a sample or a candidate fails first.
 
-use super::raw::{Corpus, Sample};
+use super::raw::{Corpus, Mention, Sample};
 use super::select::cosine;
 use std::collections::HashSet;
 
 /// In the order in which rules are tried.
-pub const RULES: [&str; 13] = [
+const RULES: [&str; 14] = [
     "missing_row",
     "corrupted",
     "words",
@@ -19,9 +19,12 @@ pub const RULES: [&str; 13] = [
     "shared_person",
     "place",
     "generic",
+    "image_similarity",
 ];
 
-pub const NUMERIC: [&str; 7] = ["DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"];
+/// The usual rules about every caption, beside those that always hold.
+pub const COMMON: [&str; 3] = ["words", "entity_count", "days"];
+const NUMERIC: [&str; 7] = ["DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"];
 
 #[derive(Clone)]
 pub struct Split {
@@ -38,10 +41,13 @@ pub struct Split {
     pub days: i64,
     /// Labels that do not count towards overlap.
     pub ignore_labels: Vec<&'static str>,
-    /// Which of the optional rules there are.
-    pub rules: Vec<&'static str>,
+    pub person_boxes: u64,
     /// The place rule: modality, and the cosine to stay below.
     pub place: (&'static str, f64),
+    /// The clip-image cosine to stay below.
+    pub max_image_similarity: f64,
+    /// Which rules there are beside those that always hold.
+    pub rules: Vec<&'static str>,
     pub waived: Vec<&'static str>,
 }
 
@@ -59,8 +65,10 @@ pub fn published() -> [Split; 4] {
         entity_count: 2,
         days: 30,
         ignore_labels: NUMERIC.to_vec(),
-        rules: vec!["entities"],
+        person_boxes: 1,
         place: ("place-image", 0.9),
+        max_image_similarity: f64::INFINITY,
+        rules: with_common(&["entities"]),
         waived: vec![],
     };
     [
@@ -71,7 +79,7 @@ pub fn published() -> [Split; 4] {
             query: "sbert-text",
             search: "sbert-text",
             highest: false,
-            rules: vec!["pictured_person", "person_box", "shared_person", "place", "generic"],
+            rules: with_common(&["pictured_person", "person_box", "shared_person", "place", "generic"]),
             ..base.clone()
         },
         Split {
@@ -79,10 +87,14 @@ pub fn published() -> [Split; 4] {
             query: "place-image",
             search: "place-image",
             cosine: false,
-            rules: vec!["entities", "no_person"],
+            rules: with_common(&["entities", "no_person"]),
             ..base
         },
     ]
+}
+
+fn with_common(rules: &[&'static str]) -> Vec<&'static str> {
+    [&COMMON, rules].concat()
 }
 
 impl Split {
@@ -92,26 +104,25 @@ impl Split {
     }
 
     fn asks(&self, rule: &'static str) -> bool {
-        let common = matches!(rule, "missing_row" | "corrupted" | "words" | "entity_count" | "same_image" | "days");
-        (common || self.rules.contains(&rule)) && !self.waived.contains(&rule)
+        let always = matches!(rule, "missing_row" | "corrupted" | "same_image");
+        (always || self.rules.contains(&rule)) && !self.waived.contains(&rule)
     }
 }
 
-/// What of a sample's texts the rules compare.
-pub struct Names {
+/// What of a sample's texts the rules compare; `None`: unknown.
+struct Names {
     /// Normalised texts and links that count towards overlap.
-    overlap: HashSet<String>,
+    overlap: Option<HashSet<String>>,
     /// Normalised texts and links of the pictured persons.
-    pictured: HashSet<String>,
-    any_person: bool,
+    pictured: Option<HashSet<String>>,
+    any_person: Option<bool>,
 }
 
 /// A split over a corpus.
 pub struct Rules<'a> {
     pub split: Split,
     pub corpus: &'a Corpus,
-    /// `None` where the entity list is unknown.
-    names: Vec<Option<Names>>,
+    names: Vec<Names>,
 }
 
 /// A surface text as it is compared. `l:` and `t:` keep links and texts apart.
@@ -128,21 +139,25 @@ fn surface(text: &str) -> Option<String> {
     (!name.is_empty()).then(|| format!("t:{name}"))
 }
 
-fn names(sample: &Sample, split: &Split) -> Option<Names> {
-    let mentions = sample.mentions.as_ref()?;
+fn names(sample: &Sample, split: &Split) -> Names {
     let link = |link: &String| format!("l:{link}");
-    let both = |m: &super::raw::Mention| surface(&m.text).into_iter().chain(m.link.as_ref().map(link)).collect::<Vec<_>>();
-    let counting = mentions.iter().filter(|m| !split.ignore_labels.contains(&m.label.as_str()));
-    let persons = || mentions.iter().filter(|m| m.label == "PERSON");
-    let is_pictured = |m: &&super::raw::Mention| match &sample.pictured {
-        None => true,
-        Some(pictured) => pictured.iter().any(|name| surface(name) == surface(&m.text)),
+    let both = |m: &Mention| surface(&m.text).into_iter().chain(m.link.as_ref().map(link)).collect::<Vec<_>>();
+    let mentions = || sample.mentions.iter().flatten();
+    let counting = mentions().filter(|m| !split.ignore_labels.contains(&m.label.as_str()));
+    let persons = || mentions().filter(|m| m.label == "PERSON");
+    let known = sample.mentions.is_some();
+    let overlap = known.then(|| counting.flat_map(both).chain(sample.links.iter().map(link)).collect());
+    let pictured = match &sample.pictured {
+        None => known.then(|| persons().flat_map(both).collect()),
+        Some(list) => {
+            // A person in the list counts even where the caption's mentions lack the name; a mention adds its link.
+            let listed: HashSet<String> = list.iter().filter_map(|name| surface(name)).collect();
+            let mentioned = persons().filter(|m| surface(&m.text).is_some_and(|name| listed.contains(&name)));
+            let linked: Vec<String> = mentioned.filter_map(|m| m.link.as_ref().map(link)).collect();
+            Some(listed.into_iter().chain(linked).collect())
+        }
     };
-    Some(Names {
-        overlap: counting.flat_map(both).chain(sample.links.iter().map(link)).collect(),
-        pictured: persons().filter(is_pictured).flat_map(both).collect(),
-        any_person: persons().next().is_some(),
-    })
+    Names { overlap, pictured, any_person: known.then(|| persons().next().is_some()) }
 }
 
 impl<'a> Rules<'a> {
@@ -152,11 +167,11 @@ impl<'a> Rules<'a> {
     }
 
     fn has(&self, row: usize, modality: &str) -> bool {
-        self.corpus[row].rows.contains_key(modality)
+        self.corpus[row].row(modality).is_some()
     }
 
     /// Rules that look at one sample alone, without regard to waivers.
-    fn alone(&self, row: usize, rule: &str) -> bool {
+    pub fn alone(&self, row: usize, rule: &str) -> bool {
         let (sample, names) = (&self.corpus[row], &self.names[row]);
         let words = sample.caption.split_whitespace().count();
         match rule {
@@ -164,10 +179,10 @@ impl<'a> Rules<'a> {
             "words" => (self.split.words.0..=self.split.words.1).contains(&words),
             "entity_count" => sample.mentions.as_ref().is_some_and(|m| m.len() >= self.split.entity_count),
             "days" => sample.time.is_some(),
-            "entities" => names.is_some(),
-            "no_person" => names.as_ref().is_some_and(|n| !n.any_person),
-            "pictured_person" | "shared_person" => names.as_ref().is_some_and(|n| !n.pictured.is_empty()),
-            "person_box" => sample.person_boxes.is_some_and(|boxes| boxes > 0),
+            "entities" => names.overlap.is_some(),
+            "no_person" => names.any_person == Some(false),
+            "pictured_person" | "shared_person" => names.pictured.as_ref().is_some_and(|p| !p.is_empty()),
+            "person_box" => sample.person_boxes.is_some_and(|boxes| boxes >= self.split.person_boxes),
             "place" => self.has(row, self.split.place.0),
             "generic" => !sample.generic,
             _ => true,
@@ -198,8 +213,8 @@ impl<'a> Rules<'a> {
     /// Comparisons of computed numbers with a bar give way by `slack`.
     pub fn together_fail(&self, pristine: usize, candidate: usize, slack: f64) -> Option<&'static str> {
         let (p, c) = (&self.corpus[pristine], &self.corpus[candidate]);
-        let disjoint = |of: fn(&Names) -> &HashSet<String>| {
-            self.names[pristine].as_ref().zip(self.names[candidate].as_ref()).map(|(p, c)| of(p).is_disjoint(of(c)))
+        let disjoint = |of: fn(&Names) -> Option<&HashSet<String>>| {
+            of(&self.names[pristine]).zip(of(&self.names[candidate])).map(|(p, c)| p.is_disjoint(c))
         };
         let holds = |rule: &str| match rule {
             "same_image" => pristine != candidate && p.image_path != c.image_path,
@@ -207,20 +222,23 @@ impl<'a> Rules<'a> {
                 (Some(p), Some(c)) => (p - c).abs() >= self.split.days * 86_400_000_000,
                 _ => false,
             },
-            "entities" => disjoint(|n| &n.overlap) == Some(true),
-            "shared_person" => disjoint(|n| &n.pictured) == Some(false),
-            _ => self.place_holds(pristine, candidate, slack),
+            "entities" => disjoint(|n| n.overlap.as_ref()) == Some(true),
+            "shared_person" => disjoint(|n| n.pictured.as_ref()) == Some(false),
+            _ => self.bars_hold(pristine, candidate, slack),
         };
-        ["same_image", "days", "entities", "shared_person", "place"]
+        ["same_image", "days", "entities", "shared_person", "place", "image_similarity"]
             .into_iter()
             .find(|rule| self.split.asks(rule) && !holds(rule))
     }
 
-    /// The one rule that compares a computed number with a bar: the cosine must stay below it.
-    pub fn place_holds(&self, pristine: usize, candidate: usize, slack: f64) -> bool {
-        let (modality, bar) = self.split.place;
-        let rows = |row: usize| self.corpus[row].rows.get(modality);
-        !self.split.asks("place")
-            || rows(pristine).zip(rows(candidate)).is_some_and(|(p, c)| cosine(p, c) < bar + slack)
+    /// The two rules that compare a computed number with a bar: both cosines must stay below theirs.
+    pub fn bars_hold(&self, pristine: usize, candidate: usize, slack: f64) -> bool {
+        let below = |rule, modality, bar: f64| {
+            let row = |sample: usize| self.corpus[sample].row(modality);
+            let cosine = || row(pristine).zip(row(candidate)).map(|(p, c)| cosine(p, c));
+            !self.split.asks(rule) || cosine().is_some_and(|cosine| cosine < bar + slack)
+        };
+        below("place", self.split.place.0, self.split.place.1)
+            && below("image_similarity", self.split.clip_image, self.split.max_image_similarity)
     }
 }

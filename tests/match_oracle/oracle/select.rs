@@ -16,10 +16,10 @@ pub fn dot(a: &Vector, b: &Vector) -> f64 {
     let mut sums = [0.0; 8];
     for (a, b) in a.iter().zip(b) {
         for i in 0..8 {
-            sums[i] += f64::from(a[i]) * f64::from(b[i]);
+            sums[i] += a[i] * b[i];
         }
     }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>()
+    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
 }
 
 pub fn cosine(a: &Vector, b: &Vector) -> f64 {
@@ -33,6 +33,13 @@ pub struct Choice {
     pub score: f64,
     pub cti: f64,
     pub hard: bool,
+}
+
+/// What a candidate's image scores under one caption.
+#[derive(Debug, Clone, Copy)]
+pub struct Scores {
+    pub score: f64,
+    pub cti: f64,
 }
 
 /// What there is to choose from for one caption that fails no rule by itself.
@@ -49,37 +56,50 @@ pub struct Options {
 }
 
 impl Rules<'_> {
+    fn row(&self, sample: usize, modality: &str) -> &Vector {
+        self.corpus[sample].row(modality).expect("whoever lacks a row fails missing_row")
+    }
+
     /// CTI of `text`'s caption with `image`'s image.
     pub fn cti(&self, text: usize, image: usize) -> f64 {
-        cosine(&self.corpus[text].rows[self.split.clip_text], &self.corpus[image].rows[self.split.clip_image])
+        cosine(self.row(text, self.split.clip_text), self.row(image, self.split.clip_image))
     }
 
     pub fn score(&self, pristine: usize, candidate: usize) -> f64 {
-        let (q, s) =
-            (&self.corpus[pristine].rows[self.split.query], &self.corpus[candidate].rows[self.split.search]);
-        if self.split.cosine { cosine(q, s) } else { dot(q, s) }
+        let (query, searched) = (self.row(pristine, self.split.query), self.row(candidate, self.split.search));
+        if self.split.cosine { cosine(query, searched) } else { dot(query, searched) }
+    }
+
+    /// This candidate's scores, whatever the rules say of it.
+    pub fn scored(&self, pristine: usize, row: usize) -> Scores {
+        let score = self.score(pristine, row);
+        Scores { score, cti: if self.score_is_cti() { score } else { self.cti(pristine, row) } }
+    }
+
+    /// The same product need not be computed twice.
+    fn score_is_cti(&self) -> bool {
+        let split = &self.split;
+        split.cosine && (split.query, split.search) == (split.clip_text, split.clip_image)
     }
 
     /// What `pristine` can be given among `among`: ascending rows that fail no rule by themselves.
     pub fn options(&self, pristine: usize, among: &[usize], tolerance: f64) -> Options {
         let cti = self.cti(pristine, pristine);
         let mut options = Options { cti, choice: None, surely_hard: None, others: None };
-        // The same product need not be computed twice.
-        let score_is_cti = self.split.cosine
-            && (self.split.query, self.split.search) == (self.split.clip_text, self.split.clip_image);
         for &row in among {
             if self.together_fail(pristine, row, tolerance).is_some() {
                 continue;
             }
-            let score = self.score(pristine, row);
-            let cti_f = if score_is_cti { score } else { self.cti(pristine, row) };
-            if self.place_holds(pristine, row, -tolerance) {
-                let best = if cti_f >= cti + tolerance { &mut options.surely_hard } else { &mut options.others };
+            let Scores { score, cti: cti_f } = self.scored(pristine, row);
+            if self.bars_hold(pristine, row, -tolerance) {
+                // Copies of one picture have the same CTI to the last bit, however it is added up.
+                let surely = cti_f == cti || cti_f >= cti + tolerance;
+                let best = if surely { &mut options.surely_hard } else { &mut options.others };
                 if best.is_none_or(|best| self.split.better(score, best)) {
                     *best = Some(score);
                 }
             }
-            if self.place_holds(pristine, row, 0.0) {
+            if self.bars_hold(pristine, row, 0.0) {
                 let hard = cti_f >= cti;
                 // Rows ascend: of equal scores the first stays.
                 let wins = |old: Choice| if hard == old.hard { self.split.better(score, old.score) } else { hard };
@@ -114,6 +134,17 @@ impl Rules<'_> {
         let among: Vec<usize> = rows.iter().copied().filter(|&row| self.given_fails(row).is_none()).collect();
         let options = captions.par_iter().map(|&row| (row, self.options(row, &among, tolerance))).collect();
         (options, failing)
+    }
+}
+
+impl Scores {
+    /// Is a candidate with these chosen before one with those, whichever way the scores are added up?
+    pub fn surely_precedes(&self, other: &Scores, split: &Split, bar: f64) -> bool {
+        let hard = |s: &Scores| s.cti == bar || s.cti >= bar + TOLERANCE;
+        let easy = |s: &Scores| s.cti != bar && s.cti < bar - TOLERANCE;
+        let apart = (self.score - other.score).abs() > TOLERANCE * other.score.abs().max(1.0);
+        let same_set = hard(self) && hard(other) || easy(self) && easy(other);
+        hard(self) && easy(other) || same_set && apart && split.better(self.score, other.score)
     }
 }
 
