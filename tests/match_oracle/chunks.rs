@@ -33,7 +33,7 @@ pub fn check(splits: &[Rules<'_>], dataset: &Dataset, partition: &str, chunk_siz
     let mut members: BTreeMap<usize, usize> = BTreeMap::new();
     for rules in splits {
         let name = rules.split.name;
-        let given: Vec<usize> = eligible.iter().copied().filter(|&row| rules.given_fails(row).is_none()).collect();
+        let given = rules.given(&eligible);
         for &(_, row, found) in chosen.iter().filter(|(of, ..)| of.split.name == name) {
             assert!(rules.eligible(row) && given.contains(&found), "{name} {partition}");
             assert_eq!(rules.together_fail(row, found, TOLERANCE), None, "{name} {partition}");

@@ -117,6 +117,11 @@ impl Rules<'_> {
         (0..self.corpus.len()).filter(inside).collect()
     }
 
+    /// Those of `rows` whose image fails no rule by itself.
+    pub fn given(&self, rows: &[usize]) -> Vec<usize> {
+        rows.iter().copied().filter(|&row| self.given_fails(row).is_none()).collect()
+    }
+
     /// The options of every caption of `rows` that fails no rule, among the same rows; and how many fail which rule first.
     pub fn all_options(
         &self,
@@ -131,7 +136,7 @@ impl Rules<'_> {
                 None => captions.push(row),
             }
         }
-        let among: Vec<usize> = rows.iter().copied().filter(|&row| self.given_fails(row).is_none()).collect();
+        let among = self.given(rows);
         let options = captions.par_iter().map(|&row| (row, self.options(row, &among, tolerance))).collect();
         (options, failing)
     }
