@@ -11,6 +11,7 @@ use oracle::program::{Dataset, Pair, mispair, newsroom, run_match, scratch, text
 use oracle::raw::{self, Corpus};
 use oracle::rules::{Rules, published};
 use oracle::select::{TOLERANCE, cosine};
+use oracle::swaps::{all_swaps, best_of_all, maximum};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -107,98 +108,6 @@ fn halves_keep_the_hardest() {
     }
 }
 
-/// A swap of two samples' images: what it adds to the sums that decide.
-#[derive(Debug, Clone, Copy)]
-struct Swap {
-    ends: (usize, usize),
-    hard: i64,
-    score: f64,
-    /// Sum of CTI(p) − CTI(f) of both pairs.
-    margin: f64,
-}
-
-/// Every swap both directions of which are admissible.
-fn swaps(rules: &Rules<'_>, partition: &str) -> Vec<Swap> {
-    let rows: Vec<usize> = (rules.rows_of(Some(partition)).into_iter())
-        .filter(|&row| rules.pristine_fails(row).is_none() && rules.given_fails(row).is_none())
-        .collect();
-    let mut swaps = Vec::new();
-    for (i, &a) in rows.iter().enumerate() {
-        for &b in &rows[i + 1..] {
-            if rules.together_fail(a, b, 0.0).is_none() && rules.together_fail(b, a, 0.0).is_none() {
-                let margins = [rules.cti(a, a) - rules.cti(a, b), rules.cti(b, b) - rules.cti(b, a)];
-                let hard = margins.iter().filter(|&&m| m <= 0.0).count() as i64;
-                let score = rules.score(a, b) + rules.score(b, a);
-                swaps.push(Swap { ends: (a, b), hard, score, margin: margins.iter().sum() });
-            }
-        }
-    }
-    swaps
-}
-
-/// How good a set of swaps is: the number, then pairs from H, then the sum of scores, low.
-type Worth = (usize, i64, f64);
-
-fn better(a: &Worth, b: &Worth) -> bool {
-    (a.0, a.1) > (b.0, b.1) || (a.0, a.1) == (b.0, b.1) && a.2 < b.2
-}
-
-/// The best set of swaps in which no sample stands twice, among samples `free`: the first of them stays alone, or
-/// swaps with one of the others. Tries everything; remembers what it has tried.
-fn best_set(free: u64, swaps: &[Swap], known: &mut HashMap<u64, (Worth, Vec<usize>)>) -> (Worth, Vec<usize>) {
-    if free == 0 {
-        return ((0, 0, 0.0), Vec::new());
-    }
-    if let Some(best) = known.get(&free) {
-        return best.clone();
-    }
-    let first = free.trailing_zeros() as usize;
-    let rest = free & !(1 << first);
-    let mut best = best_set(rest, swaps, known);
-    for (i, swap) in swaps.iter().enumerate().filter(|(_, s)| s.ends.0 == first && rest >> s.ends.1 & 1 == 1) {
-        let (worth, mut set) = best_set(rest & !(1 << swap.ends.1), swaps, known);
-        let worth = (worth.0 + 1, worth.1 + swap.hard, worth.2 + swap.score);
-        if better(&worth, &best.0) {
-            set.push(i);
-            best = (worth, set);
-        }
-    }
-    known.insert(free, best.clone());
-    best
-}
-
-/// The best set among all; `None` where some samples are connected in too large a number to try everything.
-fn best_of_all(swaps: &[Swap]) -> Option<Vec<Swap>> {
-    let mut left: Vec<Swap> = swaps.to_vec();
-    let mut best = Vec::new();
-    while let Some(first) = left.first() {
-        let mut members = BTreeSet::from([first.ends.0]);
-        loop {
-            let before = members.len();
-            for swap in &left {
-                if members.contains(&swap.ends.0) || members.contains(&swap.ends.1) {
-                    members.extend([swap.ends.0, swap.ends.1]);
-                }
-            }
-            if members.len() == before {
-                break;
-            }
-        }
-        if members.len() > 22 {
-            return None;
-        }
-        let members: Vec<usize> = members.into_iter().collect();
-        let at = |row: usize| members.binary_search(&row).ok();
-        let (here, elsewhere): (Vec<Swap>, Vec<Swap>) = left.iter().partition(|s| at(s.ends.0).is_some());
-        let numbered: Vec<Swap> =
-            here.iter().map(|s| Swap { ends: (at(s.ends.0).unwrap(), at(s.ends.1).unwrap()), ..*s }).collect();
-        let (_, set) = best_set((1 << members.len()) - 1, &numbered, &mut HashMap::new());
-        best.extend(set.into_iter().map(|i| here[i]));
-        left = elsewhere;
-    }
-    Some(best)
-}
-
 #[test]
 fn person_pairs_are_swaps_and_as_many_as_there_can_be() {
     let rules = DEMO.rules(PERSON);
@@ -214,14 +123,15 @@ fn person_pairs_are_swaps_and_as_many_as_there_can_be() {
         let is = |what: &str| count(&DEMO.balanced, PERSON, partition, what);
         let told = &DEMO.balanced.counts(PERSON, partition)["swaps"];
         let told = |what: &str| told[what].as_u64().unwrap() as usize;
-        let swaps = swaps(&rules, partition);
+        let swaps = all_swaps(&rules, partition);
         assert_eq!(told("possible"), swaps.len(), "{partition}");
         assert_eq!(told("chosen") - told("dropped"), pairs.len() / 2, "{partition}");
         assert_eq!(is("selected_hard") + is("selected_easy"), 2 * told("chosen"), "{partition}");
         assert_eq!(told("lost_to_swaps"), is("captions") - is("without_candidate") - 2 * told("chosen"), "{partition}");
         assert_eq!((is("hard"), is("pairs")), (hard(&pairs), pairs.len()), "{partition}");
+        assert_eq!(told("chosen"), maximum(&swaps), "{partition}: there can be more swaps");
         let Some(best) = best_of_all(&swaps) else {
-            println!("{partition}: too many samples are connected to try every set of swaps");
+            println!("{partition}: {} swaps chosen, more there cannot be", told("chosen"));
             continue;
         };
         let from_hard: i64 = best.iter().map(|s| s.hard).sum();

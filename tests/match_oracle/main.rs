@@ -4,6 +4,7 @@
 
 mod chunks;
 mod handmade;
+#[allow(dead_code, reason = "the oracle serves several test files")]
 mod oracle;
 
 use handmade::Ids;

@@ -15,6 +15,7 @@
 //! | `raw.rs` | samples as the files say |
 //! | `rules.rs` | splits; which rule a sample or a candidate fails first |
 //! | `select.rs` | scores, adversarial selection |
+//! | `swaps.rs` | mutual swaps: all, the most, the best |
 //! | `program.rs` | runs the binary, reads what it wrote |
 //! | `compare.rs` | agreement, with the tolerance that two ways of adding up need |
 
@@ -23,3 +24,4 @@ pub mod program;
 pub mod raw;
 pub mod rules;
 pub mod select;
+pub mod swaps;

@@ -43,7 +43,7 @@ pub struct Scores {
 }
 
 /// What there is to choose from for one caption that fails no rule by itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// CTI of the caption with its own image.
     pub cti: f64,
@@ -82,33 +82,43 @@ impl Rules<'_> {
         split.cosine && (split.query, split.search) == (split.clip_text, split.clip_image)
     }
 
-    /// What `pristine` can be given among `among`: ascending rows that fail no rule by themselves.
-    pub fn options(&self, pristine: usize, among: &[usize], tolerance: f64) -> Options {
-        let cti = self.cti(pristine, pristine);
-        let mut options = Options { cti, choice: None, surely_hard: None, others: None };
-        for &row in among {
-            if self.together_fail(pristine, row, tolerance).is_some() {
-                continue;
-            }
-            let Scores { score, cti: cti_f } = self.scored(pristine, row);
-            if self.bars_hold(pristine, row, -tolerance) {
-                // Copies of one picture have the same CTI to the last bit, however it is added up.
-                let surely = cti_f == cti || cti_f >= cti + tolerance;
-                let best = if surely { &mut options.surely_hard } else { &mut options.others };
-                if best.is_none_or(|best| self.split.better(score, best)) {
-                    *best = Some(score);
+    /// What each of `captions` can be given among `among`: ascending rows that fail no rule by themselves.
+    pub fn options(&self, captions: &[usize], among: &[usize], tolerance: f64) -> BTreeMap<usize, Options> {
+        // One candidate under a few captions, and then the next: otherwise this would wait for memory all the time.
+        let few = captions.par_chunks(24).flat_map_iter(|few| {
+            let mut options: Vec<(usize, Options)> =
+                few.iter().map(|&row| (row, Options { cti: self.cti(row, row), ..Options::default() })).collect();
+            for &candidate in among {
+                for (pristine, options) in &mut options {
+                    self.offer(*pristine, candidate, options, tolerance);
                 }
             }
-            if self.bars_hold(pristine, row, 0.0) {
-                let hard = cti_f >= cti;
-                // Rows ascend: of equal scores the first stays.
-                let wins = |old: Choice| if hard == old.hard { self.split.better(score, old.score) } else { hard };
-                if options.choice.is_none_or(wins) {
-                    options.choice = Some(Choice { row, score, cti: cti_f, hard });
-                }
+            options
+        });
+        few.collect()
+    }
+
+    fn offer(&self, pristine: usize, row: usize, options: &mut Options, tolerance: f64) {
+        if self.together_fail(pristine, row, tolerance).is_some() {
+            return;
+        }
+        let (Scores { score, cti }, bar) = (self.scored(pristine, row), options.cti);
+        if self.bars_hold(pristine, row, -tolerance) {
+            // Copies of one picture have the same CTI to the last bit, however it is added up.
+            let surely = cti == bar || cti >= bar + tolerance;
+            let best = if surely { &mut options.surely_hard } else { &mut options.others };
+            if best.is_none_or(|best| self.split.better(score, best)) {
+                *best = Some(score);
             }
         }
-        options
+        if self.bars_hold(pristine, row, 0.0) {
+            let hard = cti >= bar;
+            // Rows ascend: of equal scores the first stays.
+            let wins = |old: Choice| if hard == old.hard { self.split.better(score, old.score) } else { hard };
+            if options.choice.is_none_or(wins) {
+                options.choice = Some(Choice { row, score, cti, hard });
+            }
+        }
     }
 
     /// Rows of the samples of `partition`, ascending; `None`: of the whole corpus.
@@ -137,8 +147,7 @@ impl Rules<'_> {
             }
         }
         let among = self.given(rows);
-        let options = captions.par_iter().map(|&row| (row, self.options(row, &among, tolerance))).collect();
-        (options, failing)
+        (self.options(&captions, &among, tolerance), failing)
     }
 }
 
