@@ -74,14 +74,14 @@ fn record(row: usize, ids: Ids, chance: &mut Chance) -> Value {
     let mut record = json!({
         "id": id,
         "caption": format!("{}\u{a0}{row}", caption.join(" ")),
-        "image_path": format!("images/{}.jpg", chance.below(SAMPLES * 3)),
+        "image_path": format!("images/{}.jpg", chance.below(SAMPLES)),
     });
     if chance.below(20) > 0 {
         let mentions: Vec<Value> = (0..chance.below(4))
             .map(|_| {
                 let (text, label) = chance.pick(&NAMES);
                 match chance.below(5) {
-                    0 => json!({"text": text, "label": label, "link": chance.pick(&LINKS)}),
+                    0..3 => json!({"text": text, "label": label, "link": chance.pick(&LINKS)}),
                     _ => json!([text, label]),
                 }
             })

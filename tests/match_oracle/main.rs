@@ -128,6 +128,7 @@ fn rare_things_made_common() {
             let tally = whole_partition(&rules, &dataset, None, TOLERANCE);
             println!("{} {seed}: {tally:?}", rules.split.name);
             assert!(tally.pairs > 20 && tally.hard > 5 && tally.hard + 5 < tally.pairs, "{tally:?}");
+            assert_eq!(tally.same, tally.pairs, "ties are ties of copies: the lowest row is the only right one");
             assert!(out.join(rules.split.name).join("all.json").is_file());
         }
     }
