@@ -123,7 +123,7 @@ fn person_pairs_are_swaps_and_as_many_as_there_can_be() {
         let is = |what: &str| count(&DEMO.balanced, PERSON, partition, what);
         let told = &DEMO.balanced.counts(PERSON, partition)["swaps"];
         let told = |what: &str| told[what].as_u64().unwrap() as usize;
-        let swaps = all_swaps(&rules, partition);
+        let swaps = all_swaps(&rules, Some(partition));
         assert_eq!(told("possible"), swaps.len(), "{partition}");
         assert_eq!(told("chosen") - told("dropped"), pairs.len() / 2, "{partition}");
         assert_eq!(is("selected_hard") + is("selected_easy"), 2 * told("chosen"), "{partition}");

@@ -11,10 +11,13 @@ use handmade::Ids;
 use oracle::compare::{Tally, whole_partition};
 use oracle::program::{mispair, newsroom, run_match, scratch, text};
 use oracle::raw::{self, Corpus};
-use oracle::rules::{Rules, published};
+use mispair::words::SampleId;
+use oracle::rules::{Rules, Split, published};
 use oracle::select::TOLERANCE;
+use oracle::swaps::{all_swaps, maximum};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 const PARTITIONS: [&str; 3] = ["train", "val", "test"];
@@ -131,5 +134,30 @@ fn rare_things_made_common() {
             assert_eq!(tally.same, tally.pairs, "ties are ties of copies: the lowest row is the only right one");
             assert!(out.join(rules.split.name).join("all.json").is_file());
         }
+        swaps_of_rare_things(&dir, &corpus, &index);
     }
+}
+
+/// The same corpus balanced by swaps: ids of both types, ties, images with many captions.
+fn swaps_of_rare_things(dir: &Path, corpus: &Corpus, index: &Path) {
+    let [_, (split, file), _] = handmade::splits();
+    let split = Split { name: "meeting_swaps", ..split };
+    let file = file.replace("\"meeting\"", "\"meeting_swaps\"\nbalance_images = \"swaps\"");
+    let path = dir.join("meeting_swaps.toml");
+    fs::write(&path, file).unwrap();
+    let dataset = run_match(index, &dir.join("swapped"), &["--split", text(&path)]);
+    let rules = Rules::new(split, corpus);
+    let swaps = all_swaps(&rules, None);
+    let chosen = dataset.counts(rules.split.name, "all")["swaps"]["chosen"].as_u64().unwrap() as usize;
+    assert_eq!(chosen, maximum(&swaps));
+    let admissible: BTreeSet<_> = swaps.iter().map(|s| s.ends).collect();
+    let row_of: HashMap<&SampleId, usize> = corpus.iter().enumerate().map(|(row, s)| (&s.id, row)).collect();
+    let pairs = dataset.pairs(rules.split.name);
+    let given: BTreeMap<usize, usize> = pairs.iter().map(|p| (row_of[&p.id], row_of[&p.image_id])).collect();
+    assert!(!given.is_empty() && given.len() == pairs.len());
+    for (&a, &b) in &given {
+        assert_eq!(given.get(&b), Some(&a));
+        assert!(admissible.contains(&(a.min(b), a.max(b))));
+    }
+    println!("meeting_swaps: {} possible, {chosen} chosen, {} pairs", swaps.len(), pairs.len());
 }

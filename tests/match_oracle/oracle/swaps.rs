@@ -14,8 +14,8 @@ pub struct Swap {
 }
 
 /// Every swap both directions of which are admissible.
-pub fn all_swaps(rules: &Rules<'_>, partition: &str) -> Vec<Swap> {
-    let rows: Vec<usize> = (rules.rows_of(Some(partition)).into_iter())
+pub fn all_swaps(rules: &Rules<'_>, partition: Option<&str>) -> Vec<Swap> {
+    let rows: Vec<usize> = (rules.rows_of(partition).into_iter())
         .filter(|&row| rules.pristine_fails(row).is_none() && rules.given_fails(row).is_none())
         .collect();
     let mut swaps = Vec::new();
