@@ -8,14 +8,16 @@ use std::ops::Range;
 
 /// Queries in flight at a time: bounds the running answers, 2 MB of 512-d queries.
 const FLIGHT: usize = 1024;
-/// Queries that go over a block of rows together. `kernels::dots` treats up to 32 as few
-/// (streamed past the rows once), more as many (rows stay in cache).
+/// Queries that go over a block of rows together; `kernels::dots` keeps the rows in cache.
 const BATCH: usize = 64;
-/// Rows per block for more than one query: scores of a batch stay in the first-level cache,
-/// and in the second-level cache the rows.
+/// Rows per block then: scores of a batch stay in the first-level cache, rows in the second.
 const BLOCK: usize = 96;
-/// Rows per block for a few queries, where scores are few too and blocks are not gone over again.
-const LONG_BLOCK: usize = 480;
+/// Up to this many queries, rows come from main memory as fast as they are used …
+const FEW: usize = 8;
+/// … and blocks are so long (in bytes of `f32`) that `kernels::dots` reads them as a stream,
+const FEW_BYTES: usize = 16 << 20;
+/// … but bounded, as each row has its scores.
+const FEW_ROWS: usize = 16 << 10;
 /// From this many queries per thread on, threads share queries out; below, rows. Sharing
 /// queries, each thread keeps one running answer per query, so fewer rows are tested.
 const ENOUGH: usize = 64;
@@ -121,7 +123,7 @@ fn scan<F: Fn(usize, Scored) -> bool>(
 ) -> (Vec<TopK>, Counters) {
     let (mut best, mut counters) = empty(flight.clone(), wanted.k, wanted.order);
     let batch = flight.len().min(BATCH);
-    let block = if batch <= 8 { LONG_BLOCK } else { BLOCK };
+    let block = if batch <= FEW { (FEW_BYTES / (queries.stride() * 4)).clamp(BLOCK, FEW_ROWS) } else { BLOCK };
     let mut scores = vec![0.0; batch * block.min(span.range.len())];
     for from in span.range.clone().step_by(block) {
         let to = span.range.end.min(from + block);

@@ -17,14 +17,26 @@
 //! main memory once, while the block after it is prefetched, a few lines per step, hidden
 //! behind the arithmetic. (Without prefetch 8 queries past 400 MB of rows took 50 ms, with it
 //! 27 ms: the hardware does not follow three rows at a time across pages.)
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `mod.rs` | the order in which queries and rows meet: caches, main memory, prefetching |
+//! | `cell.rs` | one tile: the loop of multiply-adds, the sums of lanes |
+
+mod cell;
 
 use super::operand::{Element, Pick};
+use cell::{add, dot, sum8};
 use std::arch::x86_64::*;
 
 /// Proof that the CPU has AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Avx2(());
 
+/// Rows of a call that are together at least this long are taken to come from main memory.
+const STREAM_BYTES: usize = 8 << 20;
+/// Bytes that are asked for ahead then.
+const STREAM_AHEAD: usize = 256;
 /// Up to this many queries go past the rows together, once.
 const FEW: usize = 32;
 /// Rows per block then: a multiple of 3 and 4; with the queries about as large as the
@@ -68,9 +80,16 @@ impl Avx2 {
         unsafe {
             match m {
                 0 => {}
-                1 => job.single(),
-                2..=FEW => job.few(m),
-                _ => job.many(m),
+                _ if !job.streams() => job.cached(m),
+                1 => job.stream::<1>(),
+                2 => job.stream::<2>(),
+                3 => job.stream::<3>(),
+                4 => job.stream::<4>(),
+                5 => job.stream::<5>(),
+                6 => job.stream::<6>(),
+                7 => job.stream::<7>(),
+                8 => job.stream::<8>(),
+                _ => job.cached(m),
             }
         }
     }
@@ -92,9 +111,29 @@ struct Job<'a, E, P> {
 type Ahead<'a> = &'a [*const i8];
 
 impl<E: Element, P: Pick> Job<'_, E, P> {
-    /// One query: eight rows side by side hide the latency of the additions. The next rows of a
-    /// contiguous scan come by the hardware's own prefetching (ours made it no faster);
-    /// scattered rows are asked for while the eight before them are multiplied.
+    /// Is this a long read of memory in order? Only `f32`: halves take so long to widen that
+    /// memory is not what is waited for.
+    fn streams(self) -> bool {
+        !P::SCATTERED && size_of::<E>() == 4 && self.pick.len() * self.stride * size_of::<E>() >= STREAM_BYTES
+    }
+
+    /// # Safety
+    /// The CPU features and the invariants of [`Job`]; `m` queries.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn cached(self, m: usize) {
+        // SAFETY: passed on.
+        unsafe {
+            match m {
+                1 => self.single(),
+                2..=FEW => self.few(m),
+                _ => self.many(m),
+            }
+        }
+    }
+
+    /// One query: eight rows side by side hide the latency of the additions. Scattered rows are
+    /// asked for while the eight before them are multiplied; those of a contiguous block come by
+    /// the hardware's own prefetching.
     ///
     /// # Safety
     /// The CPU features and the invariants of [`Job`].
@@ -108,6 +147,27 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
             // SAFETY: one query; `from..to` are positions.
             unsafe { self.strip::<1, 8, 8>(0, from, to, if P::SCATTERED { &ahead } else { &[] }) };
             from = to;
+        }
+    }
+
+    /// `M` queries past rows that lie in main memory: one row at a time. Memory is fastest when
+    /// read strictly in order, by more than the side-by-side chains of [`Job::single`] gain; the
+    /// hint keeps rows that will not come again out of the second-level cache.
+    ///
+    /// # Safety
+    /// As [`Job::single`]; `M` queries.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn stream<const M: usize>(self) {
+        for at in 0..self.pick.len() {
+            // SAFETY: `at` is a position; whole rows are added up.
+            unsafe {
+                let x = self.rows::<1>(at);
+                let ahead = [x[0].cast::<i8>().wrapping_add(STREAM_AHEAD)];
+                let zero = [[_mm256_setzero_ps(); 1]; M];
+                let sums =
+                    add::<E, M, 1, 1, _MM_HINT_NTA>(zero, self.query(0), self.stride, x, (0, self.stride), ahead);
+                self.put(&sums, 0, at);
+            }
         }
     }
 
@@ -241,8 +301,15 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
                 unsafe {
                     let (q, x) = (self.query(first), self.rows::<3>(from + 3 * c));
                     *sums = match ahead.next() {
-                        Some(a) => add::<E, 4, 3, PER>(*sums, q, self.stride, x, range, std::array::from_fn(|i| a[i])),
-                        None => add::<E, 4, 3, 0>(*sums, q, self.stride, x, range, []),
+                        Some(a) => add::<E, 4, 3, PER, _MM_HINT_T0>(
+                            *sums,
+                            q,
+                            self.stride,
+                            x,
+                            range,
+                            std::array::from_fn(|i| a[i]),
+                        ),
+                        None => add::<E, 4, 3, 0, _MM_HINT_T0>(*sums, q, self.stride, x, range, []),
                     };
                 }
             }
@@ -271,7 +338,7 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
         unsafe {
             let zero = [[_mm256_setzero_ps(); R]; M];
             let (q, x) = (self.query(first), self.rows::<R>(at));
-            let sums = add::<E, M, R, PER>(zero, q, self.stride, x, (0, self.stride), ahead);
+            let sums = add::<E, M, R, PER, _MM_HINT_T0>(zero, q, self.stride, x, (0, self.stride), ahead);
             self.put(&sums, first, at);
         }
     }
@@ -328,81 +395,4 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
     fn guess(self, position: usize) -> *const i8 {
         self.x.as_ptr().wrapping_add(self.pick.guess(position).wrapping_mul(self.stride)).cast()
     }
-}
-
-/// # Safety
-/// The CPU features; `n` elements, a multiple of 16, at both.
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn dot(a: *const f32, b: *const f32, n: usize) -> f32 {
-    let zero = _mm256_setzero_ps();
-    // SAFETY: passed on.
-    let [[s]] = unsafe { add::<f32, 1, 1, 0>([[zero]], a, n, [b], (0, n), []) };
-    _mm256_cvtss_f32(sum8([s, zero, zero, zero, zero, zero, zero, zero]))
-}
-
-/// Adds elements `from..to` of the products of `M` queries and `R` rows to `sums`, in the order
-/// of the definition, and asks for `PER` stretches of memory meanwhile.
-///
-/// # Safety
-/// The CPU features; `M` queries `stride` apart at `q`; `to` elements in every query and row;
-/// `from` and `to` multiples of 16.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn add<E: Element, const M: usize, const R: usize, const PER: usize>(
-    mut sums: [[__m256; R]; M],
-    q: *const f32,
-    stride: usize,
-    x: [*const E; R],
-    (from, to): (usize, usize),
-    ahead: [*const i8; PER],
-) -> [[__m256; R]; M] {
-    let mut k = from;
-    while k < to {
-        for a in ahead {
-            // It may name any address: a prefetch never faults.
-            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(k * size_of::<E>()));
-        }
-        for k in [k, k + 8] {
-            // SAFETY: `k + 8 <= to` elements in every query and row. The shorter side is loaded
-            // first: see the picture above.
-            unsafe {
-                if M < R {
-                    let q: [__m256; M] = std::array::from_fn(|m| _mm256_loadu_ps(q.add(m * stride + k)));
-                    for r in 0..R {
-                        let x = E::load8(x[r].add(k));
-                        for m in 0..M {
-                            sums[m][r] = _mm256_fmadd_ps(q[m], x, sums[m][r]);
-                        }
-                    }
-                } else {
-                    let x: [__m256; R] = std::array::from_fn(|r| E::load8(x[r].add(k)));
-                    for m in 0..M {
-                        let q = _mm256_loadu_ps(q.add(m * stride + k));
-                        for r in 0..R {
-                            sums[m][r] = _mm256_fmadd_ps(q, x[r], sums[m][r]);
-                        }
-                    }
-                }
-            }
-        }
-        k += 16;
-    }
-    sums
-}
-
-/// The sums of the lanes of eight accumulators, in the tree order of the definition.
-///
-/// Taking two accumulators (then four, then eight) into one addition costs a blend and a
-/// shuffle per addition; reducing one after the other costs half as much time again as the
-/// multiplications of a 128-element tile.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn sum8(a: [__m256; 8]) -> __m256 {
-    // [x0+x4 … x3+x7 | y0+y4 … y3+y7]
-    let t = |x, y| _mm256_add_ps(_mm256_blend_ps::<0b1111_0000>(x, y), _mm256_permute2f128_ps::<0x21>(x, y));
-    // In either half: [x0+x2, x1+x3, y0+y2, y1+y3]
-    let u = |x, y| _mm256_add_ps(_mm256_blend_ps::<0b1100_1100>(x, y), _mm256_shuffle_ps::<0b01_00_11_10>(x, y));
-    let low = u(t(a[0], a[4]), t(a[1], a[5]));
-    let high = u(t(a[2], a[6]), t(a[3], a[7]));
-    _mm256_add_ps(_mm256_shuffle_ps::<0b10_00_10_00>(low, high), _mm256_shuffle_ps::<0b11_01_11_01>(low, high))
 }
