@@ -55,8 +55,10 @@ pub(super) fn run(args: &Query) -> Result<()> {
 
 /// `42` is the integer if the index has that, else the text.
 fn find(index: &Index, text: &str) -> Result<Row> {
-    let id = text.parse().map_or_else(|_| SampleId::from(text), SampleId::Int);
-    index.catalog.find_any_type(&id).ok_or_else(|| Error::UnknownId(id.to_json()).into())
+    let as_text = SampleId::from(text);
+    let as_integer = as_text.other_type();
+    let found = as_integer.as_ref().and_then(|id| index.catalog.find(id)).or_else(|| index.catalog.find(&as_text));
+    found.ok_or_else(|| Error::UnknownId(as_integer.unwrap_or(as_text).to_json()).into())
 }
 
 fn by_modality(index: &Index, modality: &str, partition: Option<u16>, args: &Query) -> Result<Vec<Answer>> {
@@ -146,9 +148,10 @@ fn asked_vector(path: &Path, row: usize) -> Value {
 fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<f32>>> {
     let map = Mapped::open(path).with_context(|| path.display().to_string())?;
     let file = NpyMatrix::read(&map, path)?;
-    // An array of one dimension is one query, not a column.
-    let (rows, width) =
-        if file.is_one_dimensional() { (1, file.rows() * file.cols()) } else { (file.rows(), file.cols()) };
+    let (rows, width) = (file.rows(), file.cols());
+    if rows == 0 {
+        bail!("{}: no row, so no query", path.display());
+    }
     if width != matrix.dim() {
         bail!(
             "{}: vectors of {width} elements, {modality:?} has {}; were they made by another encoder?",
@@ -159,11 +162,7 @@ fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<
     let mut vectors = Vec::with_capacity(rows);
     for row in 0..rows {
         let mut vector = vec![0.0; width];
-        if file.is_one_dimensional() {
-            (0..file.rows()).for_each(|i| file.row_into(i, &mut vector[i..i + 1]));
-        } else {
-            file.row_into(row, &mut vector);
-        }
+        file.row_into(row, &mut vector);
         prepare(&mut vector, matrix.metric()).with_context(|| format!("{}: row {row}", path.display()))?;
         vectors.push(vector);
     }
