@@ -30,6 +30,14 @@ pub enum BuildError {
     /// More rows than a row number can count.
     #[error("more than 4,294,967,294 samples")]
     TooMany,
+    /// More labels or partitions than a 16-bit number can count.
+    #[error("{got} different {what}, at most {MAX_PARTITIONS} can be told apart")]
+    TooManyKinds {
+        /// Labels of mentions, or partitions.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+    },
     /// The corpus names its partitions, and this is none of them.
     #[error("sample {id}: partition {got:?} is not among {declared:?}; name it in `partitions`")]
     UnknownPartition {
@@ -116,6 +124,11 @@ impl CatalogBuilder {
     pub fn write(self, path: &Path) -> Result<Written, WriteError> {
         let n = self.samples.len();
         let names = Names::collect(&self.samples);
+        for (what, got) in [("labels of mentions", names.labels.len()), ("partitions", self.partitions.len())] {
+            if got > MAX_PARTITIONS {
+                return Err(BuildError::TooManyKinds { what, got }.into());
+            }
+        }
         let mut out = FileWriter::create(path, Kind::Catalog, SECTIONS)?;
 
         let literals: Vec<String> = self.ids.iter().map(SampleId::to_json).collect();
@@ -157,7 +170,9 @@ impl CatalogBuilder {
         let column = |f: &dyn Fn(&Sample) -> u16| self.samples.iter().map(f).collect::<Vec<_>>();
         out.section("words", &column(&|s| capped(count_words(&s.caption))))?;
         out.section("ment.n", &column(&|s| s.facts.entities.as_ref().map_or(0, |e| capped(e.len()))))?;
-        let boxes: Vec<u32> = self.samples.iter().map(|s| s.facts.person_boxes.unwrap_or(NONE32)).collect();
+        // The greatest number stands for unknown: one box fewer is no loss.
+        let boxes = |s: &Sample| s.facts.person_boxes.map_or(NONE32, |n| n.min(NONE32 - 1));
+        let boxes: Vec<u32> = self.samples.iter().map(boxes).collect();
         out.section("boxes", &boxes)?;
         out.section("flags", &self.samples.iter().map(|s| flags_of(&s.facts)).collect::<Vec<_>>())?;
 

@@ -55,8 +55,10 @@ pub(super) fn run(args: &Query) -> Result<()> {
 
 /// `42` is the integer if the index has that, else the text.
 fn find(index: &Index, text: &str) -> Result<Row> {
-    let id = text.parse().map_or_else(|_| SampleId::from(text), SampleId::Int);
-    index.catalog.find_any_type(&id).ok_or_else(|| Error::UnknownId(id.to_json()).into())
+    let as_text = SampleId::from(text);
+    let as_integer = as_text.other_type();
+    let found = as_integer.as_ref().and_then(|id| index.catalog.find(id)).or_else(|| index.catalog.find(&as_text));
+    found.ok_or_else(|| Error::UnknownId(as_integer.unwrap_or(as_text).to_json()).into())
 }
 
 fn by_modality(index: &Index, modality: &str, partition: Option<u16>, args: &Query) -> Result<Vec<Answer>> {
@@ -147,6 +149,9 @@ fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<
     let map = Mapped::open(path).with_context(|| path.display().to_string())?;
     let file = NpyMatrix::read(&map, path)?;
     let (rows, width) = (file.rows(), file.cols());
+    if rows == 0 {
+        bail!("{}: no row, so no query", path.display());
+    }
     if width != matrix.dim() {
         bail!(
             "{}: vectors of {width} elements, {modality:?} has {}; were they made by another encoder?",

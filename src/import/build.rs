@@ -175,12 +175,21 @@ fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) ->
     for (path, partition) in &corpus.metadata {
         talk.begin("metadata", 0);
         let bytes = map(path)?;
+        let mut seen = vec![false; catalog.len()];
         read_metadata(&bytes, path, &corpus.metadata_columns, |id, mut facts: Facts| {
             talk.advance(1);
             let Some(record) = catalog.find(&id) else {
-                let what = format!("id {}: no sample of {} has this id", id.to_json(), corpus.catalog.display());
+                let what = format!(
+                    "id {}: no sample of {} has this id; remove the record, or add the sample",
+                    id.to_json(),
+                    corpus.catalog.display()
+                );
                 return Err(Error::file(path, what));
             };
+            if std::mem::replace(&mut seen[record as usize], true) {
+                let what = format!("id {} again; each sample may have one record in a file", id.to_json());
+                return Err(Error::file(path, what));
+            }
             match (&facts.partition, partition) {
                 (Some(said), Some(of)) if said != of => {
                     let what = format!("id {}: partition {said:?} in the metadata of {of:?}", id.to_json());
