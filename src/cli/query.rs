@@ -119,20 +119,24 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
     let vectors = read_vectors(path, bound.query, &query_modality)?;
     let facts = read_facts(args.meta.as_deref(), vectors.len())?;
     let jobs: Vec<_> = vectors.into_iter().zip(facts).enumerate().collect();
-    let answers = jobs.into_par_iter().map(|(number, (mut vector, (caption, facts)))| {
-        vector.resize(bound.query.stride(), 0.0);
-        let same = |m: &Matrix| std::ptr::eq(m, bound.query);
-        let vectors = Vectors {
-            clip_text: same(bound.clip_text).then(|| vector.clone()),
-            clip_image: same(bound.clip_image).then(|| vector.clone()),
-            place: None,
-            query: Some(vector),
-        };
-        let subject = Subject::from_outside(bound, caption.as_deref(), &facts, vectors);
-        let answer = searcher.answer(&subject, partition, wanted, asked_vector(path, number));
-        answer.with_context(|| format!("{}: row {number}", path.display()))
-    });
-    answers.collect()
+    let answers: Vec<Result<Answer>> = jobs
+        .into_par_iter()
+        .map(|(number, (mut vector, (caption, facts)))| {
+            vector.resize(bound.query.stride(), 0.0);
+            let same = |m: &Matrix| std::ptr::eq(m, bound.query);
+            let vectors = Vectors {
+                clip_text: same(bound.clip_text).then(|| vector.clone()),
+                clip_image: same(bound.clip_image).then(|| vector.clone()),
+                place: None,
+                query: Some(vector),
+            };
+            let subject = Subject::from_outside(bound, caption.as_deref(), &facts, vectors);
+            let answer = searcher.answer(&subject, partition, wanted, asked_vector(path, number));
+            answer.with_context(|| format!("{}: row {number}", path.display()))
+        })
+        .collect();
+    // The first row at fault is named, whichever thread was first.
+    answers.into_iter().collect()
 }
 
 fn asked_id(index: &Index, row: Row) -> Value {
@@ -222,9 +226,14 @@ pub(super) fn people(answer: &Answer, out: &mut impl Write) -> Result<()> {
         row.push(line(&hit.caption, 80).into());
         rows.add_row(row);
     }
-    writeln!(out, "{rows}")?;
+    if !answer.results.is_empty() {
+        writeln!(out, "{rows}")?;
+    }
     if let Some(short) = &answer.short {
-        writeln!(out, "{} of the results asked for: {short}", answer.results.len())?;
+        match answer.results.len() {
+            0 => writeln!(out, "no result: {short}")?,
+            n => writeln!(out, "no more than {n}: {short}")?,
+        }
     }
     if margin {
         writeln!(out, "margin: CTI of the caption with this image − with its own; H: CLIP prefers this image")?;
