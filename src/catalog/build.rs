@@ -99,6 +99,18 @@ impl CatalogBuilder {
         self.samples.get(record as usize)?.facts.partition.as_deref()
     }
 
+    /// Does every record that names a partition name one of the corpus'?
+    pub fn check_partitions(&self) -> Result<(), BuildError> {
+        let unknown = |(id, sample): (&SampleId, &Sample)| {
+            let got = sample.facts.partition.clone().filter(|p| !self.partitions.contains(p))?;
+            Some(BuildError::UnknownPartition { id: id.clone(), got, declared: self.partitions.clone() })
+        };
+        match self.ids.iter().zip(&self.samples).find_map(unknown) {
+            Some(e) if !self.partitions.is_empty() => Err(e),
+            _ => Ok(()),
+        }
+    }
+
     /// Drops every record that `keep` refuses; the others move up. Returns old record → new row.
     pub fn retain(&mut self, keep: impl Fn(u32) -> bool) -> Vec<Option<u32>> {
         let mut moved = Vec::with_capacity(self.samples.len());
@@ -123,6 +135,7 @@ impl CatalogBuilder {
     /// Writes the file.
     pub fn write(self, path: &Path) -> Result<Written, WriteError> {
         let n = self.samples.len();
+        self.check_partitions()?;
         let names = Names::collect(&self.samples);
         for (what, got) in [("labels of mentions", names.labels.len()), ("partitions", self.partitions.len())] {
             if got > MAX_PARTITIONS {
@@ -141,20 +154,9 @@ impl CatalogBuilder {
         write_interned(&mut out, "src", self.samples.iter().map(|s| s.source.as_deref()))?;
         write_interned(&mut out, "top", self.samples.iter().map(|s| s.topic.as_deref()))?;
 
-        let mut partition = Vec::with_capacity(n);
-        for (sample, id) in self.samples.iter().zip(&self.ids) {
-            partition.push(match (&sample.facts.partition, self.partitions.is_empty()) {
-                (_, true) | (None, false) => NONE16,
-                (Some(p), false) => match self.partitions.iter().position(|q| q == p) {
-                    Some(i) => i as u16,
-                    None => Err(BuildError::UnknownPartition {
-                        id: id.clone(),
-                        got: p.clone(),
-                        declared: self.partitions.clone(),
-                    })?,
-                },
-            });
-        }
+        let number = |p: &String| self.partitions.iter().position(|q| q == p).map_or(NONE16, |i| i as u16);
+        let partition: Vec<u16> =
+            self.samples.iter().map(|s| s.facts.partition.as_ref().map_or(NONE16, number)).collect();
         self.partitions.iter().collect::<TextsWriter>().write(&mut out, "part")?;
         out.section("part.row", &partition)?;
         let keyed = partition.iter().enumerate().filter(|(_, p)| **p != NONE16).map(|(r, &p)| (u32::from(p), r as u32));

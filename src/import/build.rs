@@ -84,6 +84,7 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
     }
 
     let all = catalog.len();
+    catalog.check_partitions().map_err(|e| Error::file(&corpus.catalog, e))?;
     let belongs: Vec<bool> =
         (0..all as u32).map(|r| corpus.partitions.is_empty() || catalog.partition(r).is_some()).collect();
     let moved = catalog.retain(|record| belongs[record as usize]);
