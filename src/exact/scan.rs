@@ -8,16 +8,20 @@ use std::ops::Range;
 
 /// Queries in flight at a time: bounds the running answers, 2 MB of 512-d queries.
 const FLIGHT: usize = 1024;
-/// Queries that go over a block of rows together; `kernels::dots` keeps the rows in cache.
+/// Queries that go over a block of rows together.
 const BATCH: usize = 64;
-/// Rows per block then: scores of a batch stay in the first-level cache, rows in the second.
-const BLOCK: usize = 96;
+/// Bytes (of `f32`) per block of rows then: batch after batch finds it in the second-level cache …
+const BLOCK_BYTES: usize = 192 << 10;
+/// … but at most this many rows, whose scores stay in the first-level cache.
+const BLOCK_ROWS: usize = 96;
 /// Up to this many queries, rows come from main memory as fast as they are used …
 const FEW: usize = 8;
 /// … and blocks are so long (in bytes of `f32`) that `kernels::dots` reads them as a stream,
 const FEW_BYTES: usize = 16 << 20;
 /// … but bounded, as each row has its scores.
 const FEW_ROWS: usize = 16 << 10;
+/// Rows per block at least, however long they are.
+const LEAST_BLOCK: usize = 24;
 /// From this many queries per thread on, threads share queries out; below, rows. Sharing
 /// queries, each thread keeps one running answer per query, so fewer rows are tested.
 const ENOUGH: usize = 64;
@@ -123,7 +127,8 @@ fn scan<F: Fn(usize, Scored) -> bool>(
 ) -> (Vec<TopK>, Counters) {
     let (mut best, mut counters) = empty(flight.clone(), wanted.k, wanted.order);
     let batch = flight.len().min(BATCH);
-    let block = if batch <= FEW { (FEW_BYTES / (queries.stride() * 4)).clamp(BLOCK, FEW_ROWS) } else { BLOCK };
+    let (bytes, most) = if batch <= FEW { (FEW_BYTES, FEW_ROWS) } else { (BLOCK_BYTES, BLOCK_ROWS) };
+    let block = (bytes / (queries.stride() * size_of::<f32>())).clamp(LEAST_BLOCK, most);
     let mut scores = vec![0.0; batch * block.min(span.range.len())];
     for from in span.range.clone().step_by(block) {
         let to = span.range.end.min(from + block);
