@@ -29,18 +29,12 @@ const ENOUGH: usize = 64;
 const LEAST_ROWS: usize = 2048;
 
 /// What is wanted of every query.
-pub(super) struct Wanted<'f, F> {
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<A> {
     pub k: usize,
     pub order: Order,
-    pub accept: &'f F,
+    pub accept: A,
 }
-
-impl<F> Clone for Wanted<'_, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<F> Copy for Wanted<'_, F> {}
 
 /// The rows to scan: positions in a list of matrix rows, or matrix rows themselves.
 #[derive(Clone)]
@@ -50,11 +44,11 @@ struct Span<'a> {
 }
 
 /// Answers the queries; `at` lists the matrix rows of the pool, `None` stands for all.
-pub(super) fn run<F: Fn(usize, Scored) -> bool + Sync>(
+pub(super) fn run<A: Fn(usize, Scored) -> bool + Sync + Copy>(
     exact: &Exact<'_>,
     queries: &Block,
     at: Option<&[u32]>,
-    wanted: Wanted<'_, F>,
+    wanted: Wanted<A>,
 ) -> Found {
     let n = at.map_or(exact.rows.len(), <[u32]>::len);
     let threads = rayon::current_num_threads();
@@ -67,8 +61,9 @@ pub(super) fn run<F: Fn(usize, Scored) -> bool + Sync>(
     if n == 0 || wanted.k == 0 {
         take(empty(0..queries.len(), wanted.k, wanted.order));
     } else if threads > 1 && queries.len() >= threads * ENOUGH {
-        // Several pieces per thread, so that a thread that is held up does not hold up all.
-        let piece = queries.len().div_ceil(threads * 4).next_multiple_of(ENOUGH).min(FLIGHT);
+        // More pieces than threads, so that a thread that is held up does not hold up all; but
+        // every piece reads all rows from main memory.
+        let piece = queries.len().div_ceil(threads * 2).next_multiple_of(ENOUGH).min(FLIGHT);
         let pieces: Vec<_> = (0..queries.len()).step_by(piece).map(|q| q..queries.len().min(q + piece)).collect();
         let answers: Vec<_> =
             pieces.into_par_iter().map(|q| scan(exact, queries, q, Span { at, range: 0..n }, wanted)).collect();
@@ -83,13 +78,13 @@ pub(super) fn run<F: Fn(usize, Scored) -> bool + Sync>(
 }
 
 /// Shares the rows out among threads and merges what each finds.
-fn over_rows<F: Fn(usize, Scored) -> bool + Sync>(
+fn over_rows<A: Fn(usize, Scored) -> bool + Sync + Copy>(
     exact: &Exact<'_>,
     queries: &Block,
     flight: Range<usize>,
     span: Span<'_>,
     threads: usize,
-    wanted: Wanted<'_, F>,
+    wanted: Wanted<A>,
 ) -> (Vec<TopK>, Counters) {
     let n = span.range.len();
     let pieces = threads.min(n.div_ceil(LEAST_ROWS));
@@ -118,12 +113,12 @@ fn empty(flight: Range<usize>, k: usize, order: Order) -> (Vec<TopK>, Counters) 
 }
 
 /// One thread's work: the queries of `flight` over the rows of `span`.
-fn scan<F: Fn(usize, Scored) -> bool>(
+fn scan<A: Fn(usize, Scored) -> bool>(
     exact: &Exact<'_>,
     queries: &Block,
     flight: Range<usize>,
     span: Span<'_>,
-    wanted: Wanted<'_, F>,
+    wanted: Wanted<A>,
 ) -> (Vec<TopK>, Counters) {
     let (mut best, mut counters) = empty(flight.clone(), wanted.k, wanted.order);
     let batch = flight.len().min(BATCH);
