@@ -39,18 +39,15 @@ const STREAM_BYTES: usize = 8 << 20;
 const STREAM_AHEAD: usize = 256;
 /// Up to this many queries go past the rows together, once.
 const FEW: usize = 32;
+/// As `FEW`, for rows of halves, which come from the caches too slowly without being asked for.
+const FEW_OF_HALVES: usize = 8;
 /// Rows per block then: a multiple of 3 and 4; with the queries about as large as the
 /// first-level cache.
 const FEW_ROWS: usize = 12;
 /// Bytes per block of rows that many queries go over: a share of the second-level cache.
 const MANY_BYTES: usize = 192 << 10;
-/// And at most this many rows, which bounds the scratch of carried sums.
+/// And at most this many rows: more gain nothing.
 const MANY_ROWS: usize = 96;
-/// Cells of three rows in the largest block.
-const CELLS: usize = MANY_ROWS / 3;
-/// Longer rows are cut into parts of this many elements, so that four queries stay in the
-/// first-level cache while a block of rows passes. Sums are carried from part to part.
-const PART: usize = 512;
 
 impl Avx2 {
     /// `Some` if this CPU has what the kernels need.
@@ -125,7 +122,7 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
         unsafe {
             match m {
                 1 => self.single(),
-                2..=FEW => self.few(m),
+                _ if m <= if size_of::<E>() == 4 { FEW } else { FEW_OF_HALVES } => self.few(m),
                 _ => self.many(m),
             }
         }
@@ -204,7 +201,13 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
     }
 
     /// Many queries: blocks of rows that stay in the second-level cache while group after group
-    /// of queries goes over them, each asking for the next group.
+    /// of queries goes over them, each asking for the next group. Rows of halves come from that
+    /// cache too slowly by themselves, so there each cell asks for the next (72 → 95 GFLOP/s);
+    /// done for `f32`, this crowds the first-level cache.
+    ///
+    /// Rows of 2,048 leave a quarter of the speed of shorter ones unused, as four queries fill
+    /// the first-level cache. Cutting rows into parts and carrying the sums along was no faster;
+    /// packing the queries' parts as well gained 5%, less than it complicates.
     ///
     /// # Safety
     /// As [`Job::few`].
@@ -215,13 +218,18 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
         let mut from = 0;
         while from < n {
             let to = n.min(from + block);
+            let rows: [*const i8; MANY_ROWS] = std::array::from_fn(|i| self.guess(from + 3 + i));
             for first in (0..m).step_by(4) {
-                let next = self.queries.as_ptr().wrapping_add((first + 4) * self.stride).cast::<E>();
-                let ahead: [*const i8; 8] = std::array::from_fn(|i| next.wrapping_add(i * self.stride).cast());
-                // Four queries are as long as four rows, or eight of halves.
-                let ahead = &ahead[..4 * size_of::<f32>() / size_of::<E>()];
+                let next: [*const i8; 4] =
+                    std::array::from_fn(|i| self.queries.as_ptr().wrapping_add((first + 4 + i) * self.stride).cast());
                 // SAFETY: a group of `m` queries; `from..to` are positions.
-                unsafe { self.group::<1>(first, m, from, to, ahead) };
+                unsafe {
+                    if size_of::<E>() == 2 {
+                        self.group::<3>(first, m, from, to, &rows);
+                    } else {
+                        self.group::<1>(first, m, from, to, &next);
+                    }
+                }
             }
             from = to;
         }
@@ -230,7 +238,7 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
     /// Up to four queries, from `first`, past positions `from..to`.
     ///
     /// # Safety
-    /// As [`Job::few`]; `first < m` queries, `from..to` are at most [`MANY_ROWS`] positions.
+    /// As [`Job::few`]; `first < m` queries, `from..to` are positions.
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn group<const PER: usize>(self, first: usize, m: usize, from: usize, to: usize, ahead: Ahead<'_>) {
         // SAFETY: passed on.
@@ -239,7 +247,6 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
                 1 => self.strip::<1, 8, PER>(first, from, to, ahead),
                 2 => self.strip::<2, 4, PER>(first, from, to, ahead),
                 3 => self.strip::<3, 4, PER>(first, from, to, ahead),
-                _ if self.stride > 2 * PART => self.long_strip::<PER>(first, from, to, ahead),
                 _ => self.strip::<4, 3, PER>(first, from, to, ahead),
             }
         }
@@ -280,46 +287,6 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
                 _ => self.cell::<1, 7, 0>(first, at, []),
             }
         }
-    }
-
-    /// `strip::<4, 3>` for rows so long that four of them are the whole first-level cache: part
-    /// after part, the sums of every cell carried in a scratch.
-    ///
-    /// # Safety
-    /// As [`Job::strip`].
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn long_strip<const PER: usize>(self, first: usize, from: usize, to: usize, ahead: Ahead<'_>) {
-        let mut sums = [[[_mm256_setzero_ps(); 3]; 4]; CELLS];
-        let cells = (to - from) / 3;
-        let sums = &mut sums[..cells];
-        for part in (0..self.stride).step_by(PART) {
-            let range = (part, self.stride.min(part + PART));
-            let mut ahead = ahead.chunks_exact(PER);
-            for (c, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: four queries from `first`, three rows from a position below `to - 2`,
-                // elements within the stride.
-                unsafe {
-                    let (q, x) = (self.query(first), self.rows::<3>(from + 3 * c));
-                    *sums = match ahead.next() {
-                        Some(a) => add::<E, 4, 3, PER, _MM_HINT_T0>(
-                            *sums,
-                            q,
-                            self.stride,
-                            x,
-                            range,
-                            std::array::from_fn(|i| a[i]),
-                        ),
-                        None => add::<E, 4, 3, 0, _MM_HINT_T0>(*sums, q, self.stride, x, range, []),
-                    };
-                }
-            }
-        }
-        for (c, sums) in sums.iter().enumerate() {
-            // SAFETY: the positions that were added up above.
-            unsafe { self.put(sums, first, from + 3 * c) };
-        }
-        // SAFETY: what is left of `from..to`, without prefetching.
-        unsafe { self.strip::<4, 3, 1>(first, from + 3 * cells, to, &[]) };
     }
 
     /// The products of `M` queries with the `R` rows from position `at`.
