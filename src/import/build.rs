@@ -182,7 +182,7 @@ fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) ->
     for (path, partition) in &corpus.metadata {
         let reader = counted(path, "metadata", talk)?;
         let mut seen = vec![false; catalog.len()];
-        read_metadata(reader, path, &corpus.columns, |id, mut facts: Facts| {
+        read_metadata(reader, path, &corpus.metadata_columns, |id, mut facts: Facts| {
             let Some(record) = catalog.find(&id) else {
                 let what = format!(
                     "id {}: no sample of {} has this id; remove the record, or add the sample",

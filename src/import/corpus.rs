@@ -24,6 +24,8 @@ pub struct Corpus {
     pub catalog: PathBuf,
     /// Columns or fields of a CSV or JSONL catalog, by what they mean.
     pub columns: Columns,
+    /// Fields of the metadata, by what they mean: another file, so other names.
+    pub metadata_columns: Columns,
     /// Metadata files, each with the partition it is of.
     pub metadata: Vec<(PathBuf, Option<String>)>,
     /// The modalities, sorted by name.
@@ -95,6 +97,8 @@ struct CatalogTable {
     metadata: Option<String>,
     #[serde(default)]
     columns: Columns,
+    #[serde(default)]
+    metadata_columns: Columns,
 }
 
 #[derive(Deserialize)]
@@ -166,6 +170,7 @@ impl Corpus {
             format: toml.catalog.format,
             catalog: base.join(&toml.catalog.path),
             columns: toml.catalog.columns,
+            metadata_columns: toml.catalog.metadata_columns,
             metadata: toml.catalog.metadata.map_or(Ok(Vec::new()), |m| expand(&m))?,
             partitions,
             modalities,
@@ -198,6 +203,7 @@ impl Corpus {
             format: CatalogFormat::VisualNews,
             catalog: found.data_json,
             columns: Columns::default(),
+            metadata_columns: Columns::default(),
             metadata: found.metadata.into_iter().map(|(p, path)| (path, owned(p))).collect(),
             modalities: found.modalities.into_iter().map(modality).collect(),
             notices: found.notices,
