@@ -310,6 +310,15 @@ fn corpus_files_that_are_broken() {
     );
     let folder = Folder::new();
     let out = folder.path("out");
+    let dtype = [
+        Path::new("build"),
+        &folder.path("corpus.toml"),
+        Path::new("--dtype"),
+        Path::new("f16"),
+        Path::new("--out"),
+        &out,
+    ];
+    run(dtype).fails(2, &["--dtype", "CORPUS.toml"]);
     let wrong = run([Path::new("build"), Path::new("--newsclippings"), folder.0.path(), Path::new("--out"), &out]);
     wrong.fails(1, &["data.json", "visual_news", "VisualNews"]);
     assert!(!out.exists());
@@ -456,7 +465,10 @@ fn questions_that_are_wrong() {
             1,
             &["--adversarial", "--id"],
         ),
-        ("query --split semantics_clip_text_image --id 1 --meta facts.json", 2, &["--vector"]),
+        ("query --split semantics_clip_text_image --id 1 --meta facts.json", 2, &["--id", "--meta"]),
+        ("query --split semantics_clip_text_image --id 1 --from clip-text", 2, &["--from", "--split"]),
+        ("query --modality clip-image --vector query.npy --from clip-text", 2, &["--from", "--vector"]),
+        ("query --modality clip-image --id 1 --waive words", 2, &["--waive", "--modality"]),
         ("info --format xml", 2, &["xml", "json"]),
     ];
     for (line, code, words) in cases {

@@ -304,3 +304,36 @@ fn the_whole_demo() {
     let real = run_command(command().current_dir(dir.path()).args(["demo", "--out", "real", "--data"]).arg(room)).ok();
     assert!(real.out.contains("3. query") && !real.out.contains("A made-up newsroom"));
 }
+
+#[test]
+fn recipes_are_corpus_files() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("indexes/recipes");
+    let dir = tempfile::tempdir().unwrap();
+    for name in names(&recipes) {
+        // Away from any data all that is wrong with them is that their files are missing.
+        fs::copy(recipes.join(&name), dir.path().join(&name)).unwrap();
+        let build = ["build", &name, "--out", "index"];
+        run_command(command().current_dir(dir.path()).args(build)).fails(1, &[&name, "that are not there"]);
+    }
+    let data = std::env::var_os("MISPAIR_DATA").map_or_else(|| recipes.join("../../../shared/data"), PathBuf::from);
+    let verite = data.join("verite");
+    if !verite.is_dir() {
+        println!("skipped: no {}", verite.display());
+        return;
+    }
+    for name in names(&verite) {
+        std::os::unix::fs::symlink(fs::canonicalize(verite.join(&name)).unwrap(), dir.path().join(name)).unwrap();
+    }
+    let ask = |line: &str| run_command(command().current_dir(dir.path()).args(line.split(' '))).ok();
+    ask("build verite.toml --out index --quiet");
+    assert!(ask("verify-index index").out.contains("sound"));
+    let answer =
+        ask("query index --split semantics_clip_text_image --id 0 --waive days --format json").json_lines().remove(0);
+    check(&answer, 10);
+    // The first caption is a true one: its own image is among the ten nearest of 663.
+    let near = ask("query index --modality clip-image --from clip-text --id 0 --unique image --format json")
+        .json_lines()
+        .remove(0);
+    let own = near["query"]["image_path"].clone();
+    assert!(near["results"].as_array().unwrap().iter().any(|r| r["image_path"] == own), "{near}");
+}

@@ -5,6 +5,7 @@ use super::*;
 use crate::wire::Result;
 use crate::words::text::count_words;
 use crate::words::{Row, SampleId};
+use std::collections::HashSet;
 
 impl Catalog {
     /// Checks checksums, offsets, texts, bounds, orders and the inverse lists. Linear in the file.
@@ -47,6 +48,11 @@ impl Catalog {
             self.demand(column.iter().all(|&v| v == NONE32 || (v as usize) < texts.len()), name)?;
         }
         self.demand(self.image.iter().all(|&v| (v as usize) < self.images.len()), "image numbers")?;
+        for (texts, name) in [(&self.images, "image paths"), (&self.partitions, "partitions"), (&self.labels, "labels")]
+        {
+            let mut seen = HashSet::with_capacity(texts.len());
+            self.demand((0..texts.len()).all(|i| seen.insert(texts.bytes(i))), &format!("{name} stand twice"))?;
+        }
         self.demand(
             self.partition.iter().all(|&p| {
                 if self.partitions.is_empty() { p == NONE16 } else { usize::from(p) < self.partitions.len() }

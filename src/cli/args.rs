@@ -94,7 +94,7 @@ pub struct Build {
     #[arg(long, short, value_name = "INDEX")]
     pub out: PathBuf,
     /// Store vectors of --newsclippings as f32 or f16 (a corpus file says it for each modality).
-    #[arg(long, value_name = "DTYPE", requires = "newsclippings", default_value = "f32")]
+    #[arg(long, value_name = "DTYPE", conflicts_with = "corpus", default_value = "f32")]
     pub dtype: DtypeArg,
     /// Replace an index that is there; the old one stays whole until the new one is.
     #[arg(long)]
@@ -166,7 +166,7 @@ pub struct Query {
     #[arg(long, value_name = "F.npy", group = "who")]
     pub vector: Option<PathBuf>,
     /// With --modality and --id: take the sample's vector from this modality (default: the searched one).
-    #[arg(long, requires = "id", requires = "modality", value_name = "MODALITY")]
+    #[arg(long, conflicts_with_all = ["vector", "split"], value_name = "MODALITY")]
     pub from: Option<String>,
     /// How many results.
     #[arg(short, long, default_value_t = 10)]
@@ -190,7 +190,7 @@ pub struct Query {
     #[arg(long)]
     pub partition: Option<String>,
     /// Facts of a caption from outside.
-    #[arg(long, value_name = "FACTS.json", requires = "vector", conflicts_with = "modality")]
+    #[arg(long, value_name = "FACTS.json", conflicts_with_all = ["id", "modality"])]
     pub meta: Option<PathBuf>,
     /// Let a rule hold without looking; may be repeated.
     #[arg(long, value_name = "RULE", conflicts_with = "modality")]

@@ -24,7 +24,7 @@ pub struct Corpus {
     pub catalog: PathBuf,
     /// Columns or fields of a CSV or JSONL catalog, by what they mean.
     pub columns: Columns,
-    /// Fields of the metadata.
+    /// Fields of the metadata, by what they mean: another file, so other names.
     pub metadata_columns: Columns,
     /// Metadata files, each with the partition it is of.
     pub metadata: Vec<(PathBuf, Option<String>)>,
