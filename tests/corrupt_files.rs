@@ -98,7 +98,7 @@ fn exercise(index: &Index) {
         }
         for balance in [false, true] {
             let settings = Settings { chunk_size: balance.then_some(6), seed: 1, balance };
-            black_box(match_all(std::slice::from_ref(searcher.bound()), settings, false, &|_| {}));
+            let _ = black_box(match_all(std::slice::from_ref(searcher.bound()), settings, false, &|_| {}));
         }
     }
     let annotations = catalog
