@@ -81,9 +81,9 @@ def main():
             for batch in (1, 8, 32, 1000):
                 index.search(queries[:batch], K)
                 for _ in range(9 if batch <= 8 else 3 if batch <= 32 else 2):
-                    start, cpu = time.perf_counter(), time.process_time()
+                    start, busy = time.perf_counter(), time.process_time()
                     _, ids = index.search(queries[:batch], K)
-                    theirs.setdefault((threads, batch), []).append((time.perf_counter() - start, time.process_time() - cpu))
+                    theirs.setdefault((threads, batch), []).append((time.perf_counter() - start, time.process_time() - busy))
         print(f"round {round_ + 1} of {args.rounds}", file=sys.stderr)
 
     mine = np.fromfile(work / "ids.u32", "<u4").reshape(-1, K)
