@@ -330,10 +330,14 @@ fn recipes_are_corpus_files() {
     let answer =
         ask("query index --split semantics_clip_text_image --id 0 --waive days --format json").json_lines().remove(0);
     check(&answer, 10);
-    // The first caption is a true one: its own image is among the ten nearest of 663.
-    let near = ask("query index --modality clip-image --from clip-text --id 0 --unique image --format json")
-        .json_lines()
-        .remove(0);
-    let own = near["query"]["image_path"].clone();
-    assert!(near["results"].as_array().unwrap().iter().any(|r| r["image_path"] == own), "{near}");
+    // Every third caption is a true one; 98.5% of them find their own image among the ten nearest of 663.
+    let finds_its_own = |id: &usize| {
+        let ask_for =
+            format!("query index --modality clip-image --from clip-text --id {id} --unique image --format json");
+        let near = ask(&ask_for).json_lines().remove(0);
+        let own = &near["query"]["image_path"];
+        near["results"].as_array().unwrap().iter().any(|r| r["image_path"] == *own)
+    };
+    let found = (0..60).step_by(3).filter(finds_its_own).count();
+    assert!(found >= 18, "{found} of 20");
 }
