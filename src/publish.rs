@@ -3,19 +3,19 @@
 //! A folder `X` is built as `.X.building-…` beside it, every file is brought to the disk, then one rename
 //! publishes it (or, with leave to replace, one atomic exchange), and the parent folder is brought to the
 //! disk. A process that dies leaves `X` as it was and something hidden that the next build removes: a lock
-//! held while building tells the dead ones from the living. A single file is made in the same way.
+//! on it, held while building, tells the dead ones from the living. A single file is made in the same way.
 
 use rustix::fs::{FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What this process is making, for [`abandon_all`].
 static UNDER_CONSTRUCTION: Mutex<Vec<Site>> = Mutex::new(Vec::new());
-const LOCK: &str = ".lock";
 
 /// Something hidden under construction, and the parents that were made for it, the deepest first.
 #[derive(Debug, Clone)]
@@ -127,10 +127,7 @@ impl Staging {
     /// Brings every file and folder to the disk and publishes. What was replaced is removed afterwards.
     pub fn publish(self) -> Result<(), Error> {
         let (from, to) = (&self.site.hidden, &self.target);
-        let lock = from.join(LOCK);
         sync_tree(from)?;
-        fs::remove_file(&lock).map_err(io_at(&lock))?;
-        sync_folder(from)?;
         let parent = parent_of(&self.target);
         let renamed = renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, RenameFlags::NOREPLACE);
         let mut replaced = false;
@@ -215,18 +212,24 @@ fn hidden_prefix(name: &std::ffi::OsStr) -> OsString {
     prefix
 }
 
-/// Locks a folder that was just made; `None` where somebody took it for dead in that moment.
+/// Locks a folder that was just made; `None` where somebody who tidies up took it for a dead one first.
 fn lock_new(folder: &Path) -> io::Result<Option<fs::File>> {
-    let path = folder.join(LOCK);
-    let lock = match fs::File::create(&path) {
+    let opened = match fs::File::open(folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        lock => lock?,
+        opened => opened?,
     };
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(path.exists().then_some(lock)),
+    match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(is_same(&opened, folder).then_some(opened)),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(e) => Err(e.into()),
     }
+}
+
+/// Is what was opened still what is at that path?
+fn is_same(opened: &fs::File, path: &Path) -> bool {
+    let of = |m: io::Result<fs::Metadata>| m.ok().map(|m| (m.dev(), m.ino()));
+    let here = of(opened.metadata());
+    here.is_some() && here == of(fs::metadata(path))
 }
 
 /// A file or a folder with all that is in it; what cannot be removed stays hidden until the next build tries.
@@ -246,8 +249,7 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut d| d.next().is_none())
 }
 
-/// Removes what was being built by somebody who is dead: nobody holds the lock. A folder without a lock file is
-/// one whose removal or publication was cut short.
+/// Removes what was being built by somebody who is dead: nobody holds its lock.
 fn remove_dead(parent: &Path, prefix: &OsString) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -255,21 +257,12 @@ fn remove_dead(parent: &Path, prefix: &OsString) {
             continue;
         }
         let path = entry.path();
-        let lock = if path.is_dir() { path.join(LOCK) } else { path.clone() };
-        let dead = match fs::File::open(lock) {
-            Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok(),
-            Err(e) => e.kind() == io::ErrorKind::NotFound && is_old(&path),
-        };
+        let dead =
+            fs::File::open(&path).is_ok_and(|opened| flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok());
         if dead {
             remove(&path);
         }
     }
-}
-
-/// Between making a folder and its lock there is a moment; a minute is more than that.
-fn is_old(folder: &Path) -> bool {
-    let age = fs::metadata(folder).and_then(|m| m.modified()).map(|t| t.elapsed());
-    matches!(age, Ok(Ok(age)) if age.as_secs() > 60)
 }
 
 fn sync_folder(folder: &Path) -> Result<(), Error> {
@@ -342,7 +335,6 @@ mod tests {
         let target = dir.path().join("index");
         let dead = dir.path().join(".index.building-1");
         fs::create_dir(&dead).unwrap();
-        fs::write(dead.join(LOCK), "").unwrap();
         let living = Staging::begin(&target, false, "mark").unwrap();
         assert!(!dead.exists());
         let second = Staging::begin(&target, false, "mark").unwrap();

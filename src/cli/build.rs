@@ -8,7 +8,6 @@ use crate::matrix::Dtype;
 use crate::newsroom;
 use crate::publish::Staging;
 use anyhow::{Result, anyhow};
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
@@ -71,17 +70,10 @@ pub(super) fn make_newsroom(folder: &Path, samples: u32, seed: u64, talk: &Bars)
     talk.begin("newsroom", u64::from(samples));
     let settings = newsroom::Newsroom { samples, seed };
     let mut before = 0;
-    // It asks for an empty folder, and a folder under construction holds its lock.
-    let part = folder.join("part");
-    let report = newsroom::generate(&part, &settings, &mut |done, _| {
+    let report = newsroom::generate(folder, &settings, &mut |done, _| {
         talk.advance(done - before);
         before = done;
     })?;
-    for entry in fs::read_dir(&part)? {
-        let entry = entry?;
-        fs::rename(entry.path(), folder.join(entry.file_name()))?;
-    }
-    fs::remove_dir(&part)?;
     talk.clear();
     let each: Vec<_> = report.partitions.iter().map(|p| format!("{} {}", count(p.samples), p.name)).collect();
     let odd: Vec<_> = report.oddities.iter().map(|(what, n)| format!("{n} × {what}")).collect();
