@@ -8,7 +8,7 @@
 
 use crate::catalog::Catalog;
 use crate::matrix::Matrix;
-use crate::wire::{self, Checksum, File, FileWriter, Kind, Written, decode_record, encode_record};
+use crate::wire::{self, Checksum, File, FileRecord, FileWriter, Kind, Manifest, ModalityRecord, Written};
 use std::path::{Path, PathBuf};
 
 /// The file that makes a folder an index.
@@ -56,33 +56,6 @@ pub enum Error {
     File(#[from] wire::Error),
 }
 
-#[derive(bincode::Encode, bincode::Decode)]
-struct Record {
-    name: String,
-    built_by: String,
-    catalog: FileRecord,
-    modalities: Vec<ModalityRecord>,
-}
-
-#[derive(bincode::Encode, bincode::Decode)]
-struct FileRecord {
-    bytes: u64,
-    checksum: [u8; 16],
-}
-
-#[derive(bincode::Encode, bincode::Decode)]
-struct ModalityRecord {
-    name: String,
-    encoder: Option<String>,
-    file: FileRecord,
-}
-
-impl From<Written> for FileRecord {
-    fn from(written: Written) -> Self {
-        FileRecord { bytes: written.bytes, checksum: written.checksum.0 }
-    }
-}
-
 /// The file of a modality.
 pub fn matrix_file(modality: &str) -> String {
     format!("matrix-{modality}.mispair")
@@ -102,7 +75,7 @@ pub fn write_manifest(
     modalities: Vec<(String, Option<String>, Written)>,
 ) -> Result<Checksum, wire::Error> {
     let path = folder.join(MANIFEST);
-    let record = Record {
+    let record = Manifest {
         name: name.to_owned(),
         built_by: env!("CARGO_PKG_VERSION").to_owned(),
         catalog: catalog.into(),
@@ -111,7 +84,7 @@ pub fn write_manifest(
             .map(|(name, encoder, file)| ModalityRecord { name, encoder, file: file.into() })
             .collect(),
     };
-    let bytes = encode_record(&record).map_err(|what| wire::Error::Damaged { path: path.clone(), what })?;
+    let bytes = record.encode().map_err(|what| wire::Error::Damaged { path: path.clone(), what })?;
     let mut out = FileWriter::create(&path, Kind::Manifest, 1)?;
     out.section("record", &bytes)?;
     Ok(out.finish()?.checksum)
@@ -126,7 +99,7 @@ impl Index {
         }
         let manifest = File::open(&at, Kind::Manifest)?;
         let section = manifest.section::<u8>("record")?;
-        let record: Record = decode_record(&section).map_err(|what| manifest.damaged(what))?;
+        let record = Manifest::decode(&section).map_err(|what| manifest.damaged(what))?;
         let bind = |what: &str, record: &FileRecord, bytes: u64, checksum: Checksum| {
             if (record.bytes, record.checksum) == (bytes, checksum.0) {
                 return Ok(());

@@ -1,26 +1,48 @@
-//! Folders that appear whole or not at all.
+//! Folders (and files) that appear whole or not at all.
 //!
 //! A folder `X` is built as `.X.building-…` beside it, every file is brought to the disk, then one rename
 //! publishes it (or, with leave to replace, one atomic exchange), and the parent folder is brought to the
-//! disk. A process that dies leaves `X` as it was and a hidden folder that the next build removes: a lock on
-//! the folder, held while building, tells the dead ones from the living.
+//! disk. A process that dies leaves `X` as it was and something hidden that the next build removes: a lock
+//! on it, held while building, tells the dead ones from the living. A single file is made in the same way.
 
 use rustix::fs::{FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Folders under construction in this process, for [`abandon_all`].
-static UNDER_CONSTRUCTION: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// What this process is making, for [`abandon_all`].
+static UNDER_CONSTRUCTION: Mutex<Vec<Site>> = Mutex::new(Vec::new());
+
+/// Something hidden under construction, and the parents that were made for it, the deepest first.
+#[derive(Debug, Clone)]
+struct Site {
+    hidden: PathBuf,
+    parents: Vec<PathBuf>,
+}
+
+impl Site {
+    /// Removes what is there; parents only where nothing else lives in them.
+    fn clear(&self) {
+        remove(&self.hidden);
+        for parent in &self.parents {
+            let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
+fn under_construction() -> MutexGuard<'static, Vec<Site>> {
+    UNDER_CONSTRUCTION.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A folder under construction; dropped without [`Staging::publish`], it is removed.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,
-    folder: PathBuf,
+    site: Site,
     replace: bool,
     _lock: fs::File,
 }
@@ -64,61 +86,65 @@ impl Staging {
             }
             _ => {}
         }
+        // Held until the folder is known to `abandon_all`.
+        let mut all = under_construction();
+        let parents: Vec<PathBuf> = parent.ancestors().take_while(|p| !p.exists()).map(Path::to_path_buf).collect();
         fs::create_dir_all(&parent).map_err(io_at(&parent))?;
-        let mut prefix = OsString::from(".");
-        prefix.push(name);
-        prefix.push(".building-");
+        let prefix = hidden_prefix(name);
         remove_dead(&parent, &prefix);
         let mut attempt = std::process::id();
-        let (folder, lock) = loop {
+        let (hidden, lock) = loop {
             let mut own = prefix.clone();
             own.push(attempt.to_string());
-            let folder = parent.join(own);
+            let hidden = parent.join(own);
+            match fs::create_dir(&hidden) {
+                Ok(()) => match lock_new(&hidden) {
+                    Ok(Some(lock)) => break (hidden, lock),
+                    Ok(None) => {}
+                    Err(e) => {
+                        Site { hidden: hidden.clone(), parents }.clear();
+                        return Err(io_at(&hidden)(e));
+                    }
+                },
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => {
+                    Site { hidden: hidden.clone(), parents }.clear();
+                    return Err(io_at(&hidden)(e));
+                }
+            }
             attempt = attempt.wrapping_add(1 << 22);
-            match fs::create_dir(&folder) {
-                Ok(()) => {}
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
-                Err(e) => return Err(io_at(&folder)(e)),
-            }
-            // Somebody who tidies up may have taken the folder for a dead one before it was locked: then try another.
-            if let Some(lock) = lock(&folder)
-                && is_same(&lock, &folder)
-            {
-                break (folder, lock);
-            }
         };
-        if let Ok(mut all) = UNDER_CONSTRUCTION.lock() {
-            all.push(folder.clone());
-        }
-        Ok(Staging { target: target.into(), folder, replace, _lock: lock })
+        let site = Site { hidden, parents };
+        all.push(site.clone());
+        Ok(Staging { target: target.into(), site, replace, _lock: lock })
     }
 
     /// Where to write.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.site.hidden
     }
 
     /// Brings every file and folder to the disk and publishes. What was replaced is removed afterwards.
     pub fn publish(self) -> Result<(), Error> {
-        sync_tree(&self.folder)?;
+        let (from, to) = (&self.site.hidden, &self.target);
+        sync_tree(from)?;
         let parent = parent_of(&self.target);
-        let (from, to) = (&self.folder, &self.target);
         let renamed = renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, RenameFlags::NOREPLACE);
         let mut replaced = false;
         match renamed {
             Ok(()) => {}
-            Err(rustix::io::Errno::EXIST) if self.replace => {
+            Err(Errno::EXIST) if self.replace => {
                 renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, RenameFlags::EXCHANGE)
                     .map_err(|e| io_at(to)(e.into()))?;
                 replaced = true;
             }
-            Err(rustix::io::Errno::EXIST) => return Err(Error::Exists(to.clone())),
+            Err(Errno::EXIST) => return Err(Error::Exists(to.clone())),
             Err(e) => return Err(io_at(to)(e.into())),
         }
         sync_folder(&parent)?;
         if replaced {
             // What is left of the old folder is hidden litter that the next build removes too.
-            let _ = fs::remove_dir_all(from);
+            remove(from);
         }
         Ok(())
     }
@@ -126,21 +152,90 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // After publishing this name is gone, and this does nothing.
-        let _ = fs::remove_dir_all(&self.folder);
-        if let Ok(mut all) = UNDER_CONSTRUCTION.lock() {
-            all.retain(|f| *f != self.folder);
-        }
+        let mut all = under_construction();
+        // After publishing this name is gone and the parents are not empty: nothing happens.
+        self.site.clear();
+        all.retain(|site| site.hidden != self.site.hidden);
     }
 }
 
-/// Removes every folder under construction in this process: what Ctrl-C calls before the process ends.
-pub fn abandon_all() {
-    if let Ok(all) = UNDER_CONSTRUCTION.lock() {
-        for folder in all.iter() {
-            let _ = fs::remove_dir_all(folder);
-        }
+/// Writes a file beside its place, then renames it there; what was there before is replaced. `print` may buffer, and
+/// must flush.
+pub fn write_file(to: &Path, print: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), Error> {
+    let name = to.file_name().ok_or_else(|| Error::BadPath(to.into()))?;
+    let parent = parent_of(to);
+    let prefix = hidden_prefix(name);
+    remove_dead(&parent, &prefix);
+    let mut own = prefix;
+    own.push(std::process::id().to_string());
+    let site = Site { hidden: parent.join(own), parents: Vec::new() };
+    let mut file = {
+        let mut all = under_construction();
+        let file = fs::File::create(&site.hidden).map_err(io_at(&site.hidden))?;
+        all.push(site.clone());
+        file
+    };
+    let written = flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(io::Error::from)
+        .and_then(|()| print(&mut file))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&site.hidden, to));
+    let mut all = under_construction();
+    if written.is_err() {
+        site.clear();
     }
+    all.retain(|s| s.hidden != site.hidden);
+    written.map_err(io_at(to))?;
+    sync_folder(&parent)
+}
+
+/// Removes whatever this process has half made: what Ctrl-C calls before the process ends. As long as the result is
+/// held, nothing else is begun or ended, and whoever tries waits.
+#[must_use = "what is begun after it is dropped stays"]
+pub fn abandon_all() -> impl Sized {
+    let all = under_construction();
+    for site in all.iter() {
+        // Under another name first: the threads that still write there can create no more files.
+        let mut gone = site.hidden.clone().into_os_string();
+        gone.push(".gone");
+        let gone = Site { hidden: gone.into(), parents: site.parents.clone() };
+        let _ = fs::rename(&site.hidden, &gone.hidden);
+        gone.clear();
+    }
+    all
+}
+
+fn hidden_prefix(name: &std::ffi::OsStr) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".building-");
+    prefix
+}
+
+/// Locks a folder that was just made; `None` where somebody who tidies up took it for a dead one first.
+fn lock_new(folder: &Path) -> io::Result<Option<fs::File>> {
+    let opened = match fs::File::open(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(is_same(&opened, folder).then_some(opened)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Is what was opened still what is at that path?
+fn is_same(opened: &fs::File, path: &Path) -> bool {
+    let of = |m: io::Result<fs::Metadata>| m.ok().map(|m| (m.dev(), m.ino()));
+    let here = of(opened.metadata());
+    here.is_some() && here == of(fs::metadata(path))
+}
+
+/// A file or a folder with all that is in it; what cannot be removed stays hidden until the next build tries.
+fn remove(path: &Path) {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
+    let _ = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
 fn parent_of(target: &Path) -> PathBuf {
@@ -154,29 +249,20 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut d| d.next().is_none())
 }
 
-/// Removes building folders whose builder is dead: nobody holds their lock.
+/// Removes what was being built by somebody who is dead: nobody holds its lock.
 fn remove_dead(parent: &Path, prefix: &OsString) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        let ours = entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
-        if ours && lock(&entry.path()).is_some() {
-            let _ = fs::remove_dir_all(entry.path());
+        if !entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            continue;
+        }
+        let path = entry.path();
+        let dead =
+            fs::File::open(&path).is_ok_and(|opened| flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok());
+        if dead {
+            remove(&path);
         }
     }
-}
-
-/// An exclusive lock on a folder, unless somebody else holds it or it is gone.
-fn lock(folder: &Path) -> Option<fs::File> {
-    let file = fs::File::open(folder).ok()?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-    Some(file)
-}
-
-/// Is this opened folder still the one at that path?
-fn is_same(opened: &fs::File, path: &Path) -> bool {
-    let of = |m: io::Result<fs::Metadata>| m.ok().map(|m| (m.dev(), m.ino()));
-    let here = of(opened.metadata());
-    here.is_some() && here == of(fs::metadata(path))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), Error> {
@@ -256,5 +342,28 @@ mod tests {
         drop(second);
         drop(living);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn parents_that_were_made_for_nothing_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("a")).unwrap();
+        drop(Staging::begin(&dir.path().join("a/b/c/index"), false, "mark").unwrap());
+        assert!(dir.path().join("a").exists() && !dir.path().join("a/b").exists());
+    }
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("rows.jsonl");
+        fs::write(dir.path().join(".rows.jsonl.building-1"), "of a dead process").unwrap();
+        write_file(&to, |file| io::Write::write_all(file, b"one")).unwrap();
+        let failed = write_file(&to, |file| {
+            io::Write::write_all(file, b"tw")?;
+            Err(io::Error::other("no more"))
+        });
+        assert!(failed.unwrap_err().to_string().contains("rows.jsonl: no more"));
+        assert_eq!(fs::read_to_string(&to).unwrap(), "one");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no litter");
     }
 }

@@ -30,6 +30,14 @@ pub enum BuildError {
     /// More rows than a row number can count.
     #[error("more than 4,294,967,294 samples")]
     TooMany,
+    /// More labels or partitions than a 16-bit number can count.
+    #[error("{got} different {what}, at most {MAX_PARTITIONS} can be told apart")]
+    TooManyKinds {
+        /// Labels of mentions, or partitions.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+    },
     /// The corpus names its partitions, and this is none of them.
     #[error("sample {id}: partition {got:?} is not among {declared:?}; name it in `partitions`")]
     UnknownPartition {
@@ -91,6 +99,18 @@ impl CatalogBuilder {
         self.samples.get(record as usize)?.facts.partition.as_deref()
     }
 
+    /// Does every record that names a partition name one of the corpus'?
+    pub fn check_partitions(&self) -> Result<(), BuildError> {
+        let unknown = |(id, sample): (&SampleId, &Sample)| {
+            let got = sample.facts.partition.clone().filter(|p| !self.partitions.contains(p))?;
+            Some(BuildError::UnknownPartition { id: id.clone(), got, declared: self.partitions.clone() })
+        };
+        match self.ids.iter().zip(&self.samples).find_map(unknown) {
+            Some(e) if !self.partitions.is_empty() => Err(e),
+            _ => Ok(()),
+        }
+    }
+
     /// Drops every record that `keep` refuses; the others move up. Returns old record → new row.
     pub fn retain(&mut self, keep: impl Fn(u32) -> bool) -> Vec<Option<u32>> {
         let mut moved = Vec::with_capacity(self.samples.len());
@@ -115,7 +135,13 @@ impl CatalogBuilder {
     /// Writes the file.
     pub fn write(self, path: &Path) -> Result<Written, WriteError> {
         let n = self.samples.len();
+        self.check_partitions()?;
         let names = Names::collect(&self.samples);
+        for (what, got) in [("labels of mentions", names.labels.len()), ("partitions", self.partitions.len())] {
+            if got > MAX_PARTITIONS {
+                return Err(BuildError::TooManyKinds { what, got }.into());
+            }
+        }
         let mut out = FileWriter::create(path, Kind::Catalog, SECTIONS)?;
 
         let literals: Vec<String> = self.ids.iter().map(SampleId::to_json).collect();
@@ -128,20 +154,9 @@ impl CatalogBuilder {
         write_interned(&mut out, "src", self.samples.iter().map(|s| s.source.as_deref()))?;
         write_interned(&mut out, "top", self.samples.iter().map(|s| s.topic.as_deref()))?;
 
-        let mut partition = Vec::with_capacity(n);
-        for (sample, id) in self.samples.iter().zip(&self.ids) {
-            partition.push(match (&sample.facts.partition, self.partitions.is_empty()) {
-                (_, true) | (None, false) => NONE16,
-                (Some(p), false) => match self.partitions.iter().position(|q| q == p) {
-                    Some(i) => i as u16,
-                    None => Err(BuildError::UnknownPartition {
-                        id: id.clone(),
-                        got: p.clone(),
-                        declared: self.partitions.clone(),
-                    })?,
-                },
-            });
-        }
+        let number = |p: &String| self.partitions.iter().position(|q| q == p).map_or(NONE16, |i| i as u16);
+        let partition: Vec<u16> =
+            self.samples.iter().map(|s| s.facts.partition.as_ref().map_or(NONE16, number)).collect();
         self.partitions.iter().collect::<TextsWriter>().write(&mut out, "part")?;
         out.section("part.row", &partition)?;
         let keyed = partition.iter().enumerate().filter(|(_, p)| **p != NONE16).map(|(r, &p)| (u32::from(p), r as u32));
@@ -157,7 +172,9 @@ impl CatalogBuilder {
         let column = |f: &dyn Fn(&Sample) -> u16| self.samples.iter().map(f).collect::<Vec<_>>();
         out.section("words", &column(&|s| capped(count_words(&s.caption))))?;
         out.section("ment.n", &column(&|s| s.facts.entities.as_ref().map_or(0, |e| capped(e.len()))))?;
-        let boxes: Vec<u32> = self.samples.iter().map(|s| s.facts.person_boxes.unwrap_or(NONE32)).collect();
+        // The greatest number stands for unknown: one box fewer is no loss.
+        let boxes = |s: &Sample| s.facts.person_boxes.map_or(NONE32, |n| n.min(NONE32 - 1));
+        let boxes: Vec<u32> = self.samples.iter().map(boxes).collect();
         out.section("boxes", &boxes)?;
         out.section("flags", &self.samples.iter().map(|s| flags_of(&s.facts)).collect::<Vec<_>>())?;
 

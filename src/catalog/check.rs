@@ -3,7 +3,9 @@
 use super::view::Lists;
 use super::*;
 use crate::wire::Result;
+use crate::words::text::count_words;
 use crate::words::{Row, SampleId};
+use std::collections::HashSet;
 
 impl Catalog {
     /// Checks checksums, offsets, texts, bounds, orders and the inverse lists. Linear in the file.
@@ -46,6 +48,11 @@ impl Catalog {
             self.demand(column.iter().all(|&v| v == NONE32 || (v as usize) < texts.len()), name)?;
         }
         self.demand(self.image.iter().all(|&v| (v as usize) < self.images.len()), "image numbers")?;
+        for (texts, name) in [(&self.images, "image paths"), (&self.partitions, "partitions"), (&self.labels, "labels")]
+        {
+            let mut seen = HashSet::with_capacity(texts.len());
+            self.demand((0..texts.len()).all(|i| seen.insert(texts.bytes(i))), &format!("{name} stand twice"))?;
+        }
         self.demand(
             self.partition.iter().all(|&p| {
                 if self.partitions.is_empty() { p == NONE16 } else { usize::from(p) < self.partitions.len() }
@@ -83,6 +90,23 @@ impl Catalog {
                 bits == self.signature(r)
             }),
             "signatures",
+        )?;
+        self.demand(
+            self.rows().all(|r| self.words(r) == (count_words(self.caption(r)) as u32).min(u32::from(u16::MAX))),
+            "numbers of words",
+        )?;
+        let person = self.labels().position(|l| l == PERSON).map(|l| l as u16);
+        self.demand(
+            self.rows().all(|r| {
+                let (flags, mentions) = (self.flags(r), self.mentions(r).count());
+                // A PERSON without a name is flagged, and no mention.
+                let has_person = person.is_some() && self.mentions(r).any(|m| m.label == person);
+                flags.is_defined()
+                    && (flags.entities_known() || (mentions == 0 && self.mention_count[r.index()] == 0))
+                    && (!has_person || flags.has_person() == Some(true))
+                    && (flags.pictured_known() || (!flags.entities_known() && self.pictured.get(r.index()).is_empty()))
+            }),
+            "flags",
         )?;
         self.check_inverse(&self.mentions, &self.name_rows, "the rows that mention a name")?;
         self.check_inverse(&self.pictured, &self.pictured_rows, "the rows that picture a name")

@@ -26,6 +26,9 @@ pub use view::{Catalog, Flags, MentionRef, Name};
 /// The label of a person, as spaCy writes it.
 pub const PERSON: &str = "PERSON";
 
+/// Partitions are numbered in 16 bits, and the last number stands for none. So are labels.
+pub const MAX_PARTITIONS: usize = NONE16 as usize;
+
 /// No partition, no source, no label: the stored stand-in for "none".
 pub(crate) const NONE16: u16 = u16::MAX;
 pub(crate) const NONE32: u32 = u32::MAX;

@@ -89,6 +89,10 @@ impl Flags {
     pub fn entities_known(self) -> bool {
         self.0 & flag::ENTITIES_KNOWN != 0
     }
+    /// No bit beyond those that mean something; HAS_PERSON only beside known entities.
+    pub(super) fn is_defined(self) -> bool {
+        self.0 < flag::PICTURED_KNOWN << 1 && (self.entities_known() || self.0 & flag::HAS_PERSON == 0)
+    }
     /// Who is pictured is known (it may be nobody).
     pub fn pictured_known(self) -> bool {
         self.0 & flag::PICTURED_KNOWN != 0

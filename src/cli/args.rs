@@ -1,7 +1,7 @@
 //! The command line as typed.
 
 use crate::constraints::Rule;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Finds, for a news caption, the most convincing wrong image; with the reasons.
@@ -94,7 +94,7 @@ pub struct Build {
     #[arg(long, short, value_name = "INDEX")]
     pub out: PathBuf,
     /// Store vectors of --newsclippings as f32 or f16 (a corpus file says it for each modality).
-    #[arg(long, value_name = "DTYPE", requires = "newsclippings", default_value = "f32")]
+    #[arg(long, value_name = "DTYPE", conflicts_with = "corpus", default_value = "f32")]
     pub dtype: DtypeArg,
     /// Replace an index that is there; the old one stays whole until the new one is.
     #[arg(long)]
@@ -138,6 +138,7 @@ pub enum Format {
 
 /// `mispair query`
 #[derive(Debug, ClapArgs)]
+#[command(group(ArgGroup::new("how").required(true)), group(ArgGroup::new("who").required(true)))]
 #[command(after_help = "\
 Examples:
   mispair query indexes/news --split semantics_clip_text_text --id 42
@@ -153,19 +154,19 @@ pub struct Query {
     /// The index.
     pub index: PathBuf,
     /// A built-in split, or the path of a split file.
-    #[arg(long, required_unless_present = "modality", conflicts_with = "modality")]
+    #[arg(long, group = "how")]
     pub split: Option<String>,
     /// Plain k-NN over this modality, without constraints.
-    #[arg(long)]
+    #[arg(long, group = "how")]
     pub modality: Option<String>,
     /// A sample of the index.
-    #[arg(long, required_unless_present = "vector", conflicts_with = "vector")]
+    #[arg(long, group = "who")]
     pub id: Option<String>,
     /// A vector (or a batch of them) in the split's query modality, or in the searched one.
-    #[arg(long, value_name = "F.npy")]
+    #[arg(long, value_name = "F.npy", group = "who")]
     pub vector: Option<PathBuf>,
     /// With --modality and --id: take the sample's vector from this modality (default: the searched one).
-    #[arg(long, requires = "id", requires = "modality", value_name = "MODALITY")]
+    #[arg(long, conflicts_with_all = ["vector", "split"], value_name = "MODALITY")]
     pub from: Option<String>,
     /// How many results.
     #[arg(short, long, default_value_t = 10)]
@@ -189,7 +190,7 @@ pub struct Query {
     #[arg(long)]
     pub partition: Option<String>,
     /// Facts of a caption from outside.
-    #[arg(long, value_name = "FACTS.json", requires = "vector", conflicts_with = "modality")]
+    #[arg(long, value_name = "FACTS.json", conflicts_with_all = ["id", "modality"])]
     pub meta: Option<PathBuf>,
     /// Let a rule hold without looking; may be repeated.
     #[arg(long, value_name = "RULE", conflicts_with = "modality")]

@@ -33,7 +33,9 @@ pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
         None => {
             let folder = args.out.join("newsroom");
             heading(&mut out, "A made-up newsroom")?;
-            let described = build::make_newsroom(&folder, args.samples, args.seed, talk)?;
+            let staging = Staging::begin(&folder, false, "visual_news")?;
+            let described = build::make_newsroom(staging.folder(), args.samples, args.seed, talk)?;
+            staging.publish()?;
             writeln!(out, "{described}")?;
             (Corpus::published(&folder, Dtype::F32)?, true)
         }

@@ -4,10 +4,9 @@ use super::args::Export;
 use crate::dataset::hydrate;
 use crate::formats::read_annotations;
 use crate::mapped::Mapped;
+use crate::publish::write_file;
 use anyhow::{Context, Result, bail};
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 pub(super) fn run(args: &Export) -> Result<()> {
     let index = super::open(&args.index)?;
@@ -29,24 +28,8 @@ pub(super) fn run(args: &Export) -> Result<()> {
             if to.exists() && !args.force {
                 bail!("{}: exists already; choose another file, or pass --force to replace it", to.display());
             }
-            publish(to, print).with_context(|| to.display().to_string())?;
+            write_file(to, |file| print(file))?;
         }
     }
     Ok(())
-}
-
-/// Writes beside the file, then renames: the file appears whole or not at all.
-fn publish(to: &Path, print: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let beside = to.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&beside).and_then(|mut file| {
-        print(&mut file)?;
-        file.sync_all()
-    });
-    let done = written.and_then(|()| std::fs::rename(&beside, to));
-    if done.is_err() {
-        // What failed is said; what was half written is of no use.
-        let _ = std::fs::remove_file(&beside);
-    }
-    done
 }

@@ -1,7 +1,7 @@
 //! `mispair info` and `mispair verify-index`.
 
 use super::args::{Format, Info, VerifyIndex};
-use super::render::{bytes, count, right, table};
+use super::render::{bytes, count, line, right, table};
 use crate::index::Index;
 use crate::matrix::{Dtype, Metric};
 use anyhow::Result;
@@ -84,7 +84,13 @@ fn facts(index: &Index) -> Vec<(String, serde_json::Value)> {
 
 fn people(index: &Index, out: &mut impl Write) -> Result<()> {
     let catalog = &index.catalog;
-    writeln!(out, "{}  ({}, built by mispair {})", index.name, bytes(index.bytes()), index.built_by)?;
+    writeln!(
+        out,
+        "{}  ({}, built by mispair {})",
+        line(&index.name, 80),
+        bytes(index.bytes()),
+        line(&index.built_by, 20)
+    )?;
     writeln!(out, "checksum    {}", index.checksum)?;
     writeln!(out, "samples     {}, {} distinct images", count(catalog.len()), count(catalog.image_count()))?;
     let partitions: Vec<_> = catalog
@@ -105,7 +111,7 @@ fn people(index: &Index, out: &mut impl Write) -> Result<()> {
             metric(m.matrix.metric()).into(),
             dtype(m.matrix.dtype()).into(),
             right(bytes(m.matrix.bytes())),
-            m.encoder.as_deref().unwrap_or("not said").into(),
+            line(m.encoder.as_deref().unwrap_or("not said"), 80).into(),
         ]);
     }
     writeln!(out, "{rows}")?;

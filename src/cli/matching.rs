@@ -11,7 +11,7 @@ use crate::index::Index;
 use crate::kernels;
 use crate::matcher::chunks::{chunks, pools};
 use crate::matcher::run::{Outcome, Settings, run as match_all};
-use crate::publish::Staging;
+use crate::publish::{self, Staging};
 use anyhow::{Context, Result};
 use std::io::{self, Write};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +24,9 @@ pub(super) fn run(args: &Match, talk: &Bars) -> Result<()> {
     }
     let settings =
         Settings { chunk_size: args.chunk_size.map(|n| n as usize), seed: args.seed, balance: !args.no_balance };
+    if args.force && args.out.join(SUMMARY).exists() && !dataset::is_dataset(&args.out) {
+        return Err(publish::Error::NotOurs(args.out.clone()).into());
+    }
     let staging = Staging::begin(&args.out, args.force, SUMMARY)?;
     let outcome = make(&index, &splits, merged, settings, staging, talk)?;
     print(&outcome, &mut io::stdout().lock())

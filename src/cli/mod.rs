@@ -24,28 +24,28 @@ pub use args::Args;
 use crate::constraints::{Split, builtin, builtin_names};
 use crate::index::Index;
 use crate::publish::abandon_all;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use args::Verb;
 use clap::CommandFactory;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use talk::Bars;
+use talk::{Bars, say};
 
 /// Runs a verb; 130 after Ctrl-C, with nothing half-made left behind.
 pub fn run(args: Args) -> ExitCode {
     let stop = ctrlc::set_handler(|| {
-        abandon_all();
+        let _nothing_else_begins = abandon_all();
         std::process::exit(130);
     });
     if let Err(e) = stop {
-        eprintln!("note: Ctrl-C will not tidy up: {e}");
+        say(&format!("note: Ctrl-C will not tidy up: {e}"));
     }
     match dispatch(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e:#}");
+            say(&format!("error: {}", one_line(&e)));
             ExitCode::from(if e.is::<Usage>() { 2 } else { 1 })
         }
     }
@@ -78,8 +78,10 @@ fn dispatch(args: Args) -> Result<()> {
         Verb::Splits(a) => splits(&a),
         Verb::Newsroom(a) => build::newsroom(&a, &talk),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "mispair", &mut io::stdout());
-            Ok(())
+            // Into memory first: the generator panics where a pipe breaks.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "mispair", &mut script);
+            Ok(io::stdout().write_all(&script)?)
         }
     })
 }
@@ -91,7 +93,8 @@ fn splits(args: &args::Splits) -> Result<()> {
     };
     let mut out = io::stdout().lock();
     for (i, name) in names.into_iter().enumerate() {
-        let text = builtin(name).ok_or_else(|| usage(split_named(name).unwrap_err()))?;
+        Split::builtin(name).map_err(usage)?;
+        let text = builtin(name).unwrap_or_default();
         write!(out, "{}{text}", if i > 0 { "\n" } else { "" })?;
     }
     Ok(())
@@ -102,7 +105,7 @@ fn split_named(name: &str) -> Result<Split> {
     let path = Path::new(name);
     let is_file = name.ends_with(".toml") || name.contains('/');
     if !is_file {
-        return Ok(Split::builtin(name)?);
+        return Split::builtin(name).map_err(usage);
     }
     let text = std::fs::read_to_string(path).with_context(|| name.to_owned())?;
     Ok(Split::parse(name, &text)?)
@@ -110,6 +113,27 @@ fn split_named(name: &str) -> Result<Split> {
 
 fn open(path: &Path) -> Result<Index> {
     Ok(Index::open(path)?)
+}
+
+/// An error and its causes on one line: what the text before quotes already is not said again, and of the excerpts
+/// that the TOML reader draws (`3 | colour = 1`, `  | ^^^^^^`) only the words are kept.
+fn one_line(e: &anyhow::Error) -> String {
+    let is_excerpt = |line: &str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|');
+    let mut text = String::new();
+    for cause in e.chain().map(|c| c.to_string()) {
+        for line in cause.lines().filter(|l| !is_excerpt(l)) {
+            let line: String = line.trim().chars().filter(|c| !c.is_control()).collect();
+            if !text.contains(&line) {
+                text.push_str(if text.is_empty() { "" } else { ": " });
+                text.push_str(&line);
+            }
+        }
+    }
+    // ENOSPC and EDQUOT, whatever layers the system's words came through.
+    if text.contains("(os error 28)") || text.contains("(os error 122)") {
+        text.push_str("; nothing was left behind: free some space there, or write to another disk");
+    }
+    text
 }
 
 fn is_broken_pipe(e: &anyhow::Error) -> bool {
@@ -124,7 +148,7 @@ fn is_broken_pipe(e: &anyhow::Error) -> bool {
 fn waive(split: &mut Split, rules: &[crate::constraints::Rule]) -> Result<()> {
     for &rule in rules {
         if !rule.can_be_waived() {
-            return Err(usage(anyhow!("--waive {rule}: a pair without it makes no sense; it cannot be waived")));
+            return Err(usage(format!("--waive {rule}: a pair without it makes no sense; it cannot be waived")));
         }
         split.waive.insert(rule);
     }

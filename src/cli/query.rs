@@ -55,8 +55,10 @@ pub(super) fn run(args: &Query) -> Result<()> {
 
 /// `42` is the integer if the index has that, else the text.
 fn find(index: &Index, text: &str) -> Result<Row> {
-    let id = text.parse().map_or_else(|_| SampleId::from(text), SampleId::Int);
-    index.catalog.find_any_type(&id).ok_or_else(|| Error::UnknownId(id.to_json()).into())
+    let as_text = SampleId::from(text);
+    let as_integer = as_text.other_type();
+    let found = as_integer.as_ref().and_then(|id| index.catalog.find(id)).or_else(|| index.catalog.find(&as_text));
+    found.ok_or_else(|| Error::UnknownId(as_integer.unwrap_or(as_text).to_json()).into())
 }
 
 fn by_modality(index: &Index, modality: &str, partition: Option<u16>, args: &Query) -> Result<Vec<Answer>> {
@@ -117,20 +119,24 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
     let vectors = read_vectors(path, bound.query, &query_modality)?;
     let facts = read_facts(args.meta.as_deref(), vectors.len())?;
     let jobs: Vec<_> = vectors.into_iter().zip(facts).enumerate().collect();
-    let answers = jobs.into_par_iter().map(|(number, (mut vector, (caption, facts)))| {
-        vector.resize(bound.query.stride(), 0.0);
-        let same = |m: &Matrix| std::ptr::eq(m, bound.query);
-        let vectors = Vectors {
-            clip_text: same(bound.clip_text).then(|| vector.clone()),
-            clip_image: same(bound.clip_image).then(|| vector.clone()),
-            place: None,
-            query: Some(vector),
-        };
-        let subject = Subject::from_outside(bound, caption.as_deref(), &facts, vectors);
-        let answer = searcher.answer(&subject, partition, wanted, asked_vector(path, number));
-        answer.with_context(|| format!("{}: row {number}", path.display()))
-    });
-    answers.collect()
+    let answers: Vec<Result<Answer>> = jobs
+        .into_par_iter()
+        .map(|(number, (mut vector, (caption, facts)))| {
+            vector.resize(bound.query.stride(), 0.0);
+            let same = |m: &Matrix| std::ptr::eq(m, bound.query);
+            let vectors = Vectors {
+                clip_text: same(bound.clip_text).then(|| vector.clone()),
+                clip_image: same(bound.clip_image).then(|| vector.clone()),
+                place: None,
+                query: Some(vector),
+            };
+            let subject = Subject::from_outside(bound, caption.as_deref(), &facts, vectors);
+            let answer = searcher.answer(&subject, partition, wanted, asked_vector(path, number));
+            answer.with_context(|| format!("{}: row {number}", path.display()))
+        })
+        .collect();
+    // The first row at fault is named, whichever thread was first.
+    answers.into_iter().collect()
 }
 
 fn asked_id(index: &Index, row: Row) -> Value {
@@ -147,6 +153,9 @@ fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<
     let map = Mapped::open(path).with_context(|| path.display().to_string())?;
     let file = NpyMatrix::read(&map, path)?;
     let (rows, width) = (file.rows(), file.cols());
+    if rows == 0 {
+        bail!("{}: no row, so no query", path.display());
+    }
     if width != matrix.dim() {
         bail!(
             "{}: vectors of {width} elements, {modality:?} has {}; were they made by another encoder?",
@@ -217,9 +226,14 @@ pub(super) fn people(answer: &Answer, out: &mut impl Write) -> Result<()> {
         row.push(line(&hit.caption, 80).into());
         rows.add_row(row);
     }
-    writeln!(out, "{rows}")?;
+    if !answer.results.is_empty() {
+        writeln!(out, "{rows}")?;
+    }
     if let Some(short) = &answer.short {
-        writeln!(out, "{} of the results asked for: {short}", answer.results.len())?;
+        match answer.results.len() {
+            0 => writeln!(out, "no result: {short}")?,
+            n => writeln!(out, "no more than {n}: {short}")?,
+        }
     }
     if margin {
         writeln!(out, "margin: CTI of the caption with this image − with its own; H: CLIP prefers this image")?;

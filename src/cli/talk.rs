@@ -2,7 +2,13 @@
 
 use crate::import::Talk;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, Write};
 use std::time::Duration;
+
+/// One line on stderr. That nobody reads it any more is no reason to fail.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
 
 /// Bars on a terminal; on a pipe, notes only; with `--quiet`, nothing.
 pub(super) struct Bars {
@@ -47,7 +53,7 @@ impl Talk for Bars {
 
     fn note(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| say(text));
         }
     }
 }

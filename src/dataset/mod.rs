@@ -20,7 +20,7 @@ mod table;
 mod write;
 
 pub use hydrate::{Hydrated, hydrate};
-pub use write::{Run, SUMMARY, write};
+pub use write::{Run, SUMMARY, is_dataset, write};
 
 use std::path::PathBuf;
 

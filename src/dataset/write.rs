@@ -11,11 +11,13 @@ use crate::publish::Staging;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 /// The file that makes a folder a dataset.
 pub const SUMMARY: &str = "summary.json";
+/// How every summary begins: others call files `summary.json`, too.
+const SUMMARY_HEAD: &str = "{\n  \"mispair\": ";
 const MERGED: &str = "merged_balanced";
 
 /// What differs from run to run: `run.json`.
@@ -111,6 +113,13 @@ pub fn write(
     json(&folder.join(SUMMARY), &summary(index, splits, settings, outcome))?;
     json(&folder.join("run.json"), run)?;
     Ok(staging.publish()?)
+}
+
+/// Is this folder a dataset of ours, that may be replaced?
+pub fn is_dataset(folder: &Path) -> bool {
+    let mut head = [0; SUMMARY_HEAD.len()];
+    let read = fs::File::open(folder.join(SUMMARY)).and_then(|mut f| f.read_exact(&mut head));
+    read.is_ok() && head == *SUMMARY_HEAD.as_bytes()
 }
 
 fn subfolder(folder: &Path, name: &str) -> Result<std::path::PathBuf, Error> {

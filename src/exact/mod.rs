@@ -119,7 +119,7 @@ impl<'a> Exact<'a> {
     /// query, and only when the row would enter the best k known to the thread that asks.
     /// Rows of the pool without a vector are passed over.
     ///
-    /// Beside the answers it takes some 100 KiB per thread, and 16 k bytes per thread and query
+    /// Beside the answers it takes at most 512 KiB per thread, and 12 k bytes per thread and query
     /// of at most 1,024 queries at a time.
     ///
     /// # Errors

@@ -8,14 +8,20 @@ use std::ops::Range;
 
 /// Queries in flight at a time: bounds the running answers, 2 MB of 512-d queries.
 const FLIGHT: usize = 1024;
-/// Queries that go over a block of rows together. `kernels::dots` treats up to 32 as few
-/// (streamed past the rows once), more as many (rows stay in cache).
+/// Queries that go over a block of rows together.
 const BATCH: usize = 64;
-/// Rows per block for more than one query: scores of a batch stay in the first-level cache,
-/// and in the second-level cache the rows.
-const BLOCK: usize = 96;
-/// Rows per block for a few queries, where scores are few too and blocks are not gone over again.
-const LONG_BLOCK: usize = 480;
+/// Bytes (of `f32`) per block of rows then: batch after batch finds it in the second-level cache …
+const BLOCK_BYTES: usize = 192 << 10;
+/// … but at most this many rows, whose scores stay in the first-level cache.
+const BLOCK_ROWS: usize = 96;
+/// Up to this many queries, rows come from main memory as fast as they are used …
+const FEW: usize = 8;
+/// … and blocks are so long (in bytes of `f32`) that `kernels::dots` reads them as a stream,
+const FEW_BYTES: usize = 16 << 20;
+/// … but bounded, as each row has its scores.
+const FEW_ROWS: usize = 16 << 10;
+/// Rows per block at least, however long they are.
+const LEAST_BLOCK: usize = 24;
 /// From this many queries per thread on, threads share queries out; below, rows. Sharing
 /// queries, each thread keeps one running answer per query, so fewer rows are tested.
 const ENOUGH: usize = 64;
@@ -23,18 +29,12 @@ const ENOUGH: usize = 64;
 const LEAST_ROWS: usize = 2048;
 
 /// What is wanted of every query.
-pub(super) struct Wanted<'f, F> {
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<A> {
     pub k: usize,
     pub order: Order,
-    pub accept: &'f F,
+    pub accept: A,
 }
-
-impl<F> Clone for Wanted<'_, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<F> Copy for Wanted<'_, F> {}
 
 /// The rows to scan: positions in a list of matrix rows, or matrix rows themselves.
 #[derive(Clone)]
@@ -44,11 +44,11 @@ struct Span<'a> {
 }
 
 /// Answers the queries; `at` lists the matrix rows of the pool, `None` stands for all.
-pub(super) fn run<F: Fn(usize, Scored) -> bool + Sync>(
+pub(super) fn run<A: Fn(usize, Scored) -> bool + Sync + Copy>(
     exact: &Exact<'_>,
     queries: &Block,
     at: Option<&[u32]>,
-    wanted: Wanted<'_, F>,
+    wanted: Wanted<A>,
 ) -> Found {
     let n = at.map_or(exact.rows.len(), <[u32]>::len);
     let threads = rayon::current_num_threads();
@@ -61,8 +61,9 @@ pub(super) fn run<F: Fn(usize, Scored) -> bool + Sync>(
     if n == 0 || wanted.k == 0 {
         take(empty(0..queries.len(), wanted.k, wanted.order));
     } else if threads > 1 && queries.len() >= threads * ENOUGH {
-        // Several pieces per thread, so that a thread that is held up does not hold up all.
-        let piece = queries.len().div_ceil(threads * 4).next_multiple_of(ENOUGH).min(FLIGHT);
+        // More pieces than threads, so that a thread that is held up does not hold up all; but
+        // every piece reads all rows from main memory.
+        let piece = queries.len().div_ceil(threads * 2).next_multiple_of(ENOUGH).min(FLIGHT);
         let pieces: Vec<_> = (0..queries.len()).step_by(piece).map(|q| q..queries.len().min(q + piece)).collect();
         let answers: Vec<_> =
             pieces.into_par_iter().map(|q| scan(exact, queries, q, Span { at, range: 0..n }, wanted)).collect();
@@ -77,13 +78,13 @@ pub(super) fn run<F: Fn(usize, Scored) -> bool + Sync>(
 }
 
 /// Shares the rows out among threads and merges what each finds.
-fn over_rows<F: Fn(usize, Scored) -> bool + Sync>(
+fn over_rows<A: Fn(usize, Scored) -> bool + Sync + Copy>(
     exact: &Exact<'_>,
     queries: &Block,
     flight: Range<usize>,
     span: Span<'_>,
     threads: usize,
-    wanted: Wanted<'_, F>,
+    wanted: Wanted<A>,
 ) -> (Vec<TopK>, Counters) {
     let n = span.range.len();
     let pieces = threads.min(n.div_ceil(LEAST_ROWS));
@@ -112,16 +113,17 @@ fn empty(flight: Range<usize>, k: usize, order: Order) -> (Vec<TopK>, Counters) 
 }
 
 /// One thread's work: the queries of `flight` over the rows of `span`.
-fn scan<F: Fn(usize, Scored) -> bool>(
+fn scan<A: Fn(usize, Scored) -> bool>(
     exact: &Exact<'_>,
     queries: &Block,
     flight: Range<usize>,
     span: Span<'_>,
-    wanted: Wanted<'_, F>,
+    wanted: Wanted<A>,
 ) -> (Vec<TopK>, Counters) {
     let (mut best, mut counters) = empty(flight.clone(), wanted.k, wanted.order);
     let batch = flight.len().min(BATCH);
-    let block = if batch <= 8 { LONG_BLOCK } else { BLOCK };
+    let (bytes, most) = if batch <= FEW { (FEW_BYTES, FEW_ROWS) } else { (BLOCK_BYTES, BLOCK_ROWS) };
+    let block = (bytes / (queries.stride() * size_of::<f32>())).clamp(LEAST_BLOCK, most);
     let mut scores = vec![0.0; batch * block.min(span.range.len())];
     for from in span.range.clone().step_by(block) {
         let to = span.range.end.min(from + block);

@@ -94,10 +94,10 @@ proptest! {
         let case = Case::new(m, n, dim, half, seed);
         let order = if lowest { Order::Lowest } else { Order::Highest };
         // Depends on query, row and score, as real constraints do.
-        let accept = |q: usize, s: Scored| (s.row.0 + q as u32 * 7 + s.score.abs() as u32) % pass == 0;
+        let accept = |q: usize, s: Scored| (s.row.0 + q as u32 * 7 + s.score.abs() as u32).is_multiple_of(pass);
         // Bounds above and below the catalog's; rows without a vector among them.
         let mut set = RowSet::new(n * 2 + seed as usize % 9);
-        let list: Vec<Row> = (0..set.len() as u32).filter(|r| (r ^ seed as u32) % 3 != 0).map(Row).collect();
+        let list: Vec<Row> = (0..set.len() as u32).filter(|r| !(r ^ seed as u32).is_multiple_of(3)).map(Row).collect();
         list.iter().for_each(|&row| { set.insert(row); });
         let pool = [Pool::All, Pool::Set(&set), Pool::List(&list)][which as usize];
         let found = case.exact().top_k(&case.queries, k, order, pool, accept).unwrap();
@@ -114,7 +114,7 @@ fn any_number_of_threads_gives_the_same_answer() {
     for (m, n) in [(1, 7000), (5, 7000), (40, 4500), (300, 700), (1100, 90)] {
         let case = Case::new(m, n, 7, m % 2 == 0, m as u64);
         for (k, order) in [(10, Order::Highest), (3, Order::Lowest)] {
-            let accept = |q: usize, s: Scored| (s.row.0 as usize + q) % 3 != 0;
+            let accept = |q: usize, s: Scored| !(s.row.0 as usize + q).is_multiple_of(3);
             let want = case.sorted(k, order, Pool::All, accept);
             for threads in [1, 2, 5] {
                 let found = pool_of(threads)

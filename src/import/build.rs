@@ -84,6 +84,7 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
     }
 
     let all = catalog.len();
+    catalog.check_partitions().map_err(|e| Error::file(&corpus.catalog, e))?;
     let belongs: Vec<bool> =
         (0..all as u32).map(|r| corpus.partitions.is_empty() || catalog.partition(r).is_some()).collect();
     let moved = catalog.retain(|record| belongs[record as usize]);
@@ -175,12 +176,21 @@ fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) ->
     for (path, partition) in &corpus.metadata {
         talk.begin("metadata", 0);
         let bytes = map(path)?;
+        let mut seen = vec![false; catalog.len()];
         read_metadata(&bytes, path, &corpus.metadata_columns, |id, mut facts: Facts| {
             talk.advance(1);
             let Some(record) = catalog.find(&id) else {
-                let what = format!("id {}: no sample of {} has this id", id.to_json(), corpus.catalog.display());
+                let what = format!(
+                    "id {}: no sample of {} has this id; remove the record, or add the sample",
+                    id.to_json(),
+                    corpus.catalog.display()
+                );
                 return Err(Error::file(path, what));
             };
+            if std::mem::replace(&mut seen[record as usize], true) {
+                let what = format!("id {} again; each sample may have one record in a file", id.to_json());
+                return Err(Error::file(path, what));
+            }
             match (&facts.partition, partition) {
                 (Some(said), Some(of)) if said != of => {
                     let what = format!("id {}: partition {said:?} in the metadata of {of:?}", id.to_json());

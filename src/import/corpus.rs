@@ -1,6 +1,7 @@
 //! The corpus file.
 
 use super::Error;
+use crate::catalog::MAX_PARTITIONS;
 use crate::formats::{Columns, find_published};
 use crate::index::is_modality_name;
 use crate::matrix::{Dtype, Metric};
@@ -23,7 +24,7 @@ pub struct Corpus {
     pub catalog: PathBuf,
     /// Columns or fields of a CSV or JSONL catalog, by what they mean.
     pub columns: Columns,
-    /// Fields of the metadata.
+    /// Fields of the metadata, by what they mean: another file, so other names.
     pub metadata_columns: Columns,
     /// Metadata files, each with the partition it is of.
     pub metadata: Vec<(PathBuf, Option<String>)>,
@@ -126,6 +127,9 @@ impl Corpus {
             return Err(bad(format!(
                 "partition {name:?}: use letters, digits, `_`, `-` and `.` (it names a file), and not `all`"
             )));
+        }
+        if partitions.len() > MAX_PARTITIONS {
+            return Err(bad(format!("{} partitions, at most {MAX_PARTITIONS} can be told apart", partitions.len())));
         }
         if let Some(i) = (1..partitions.len()).find(|&i| partitions[..i].contains(&partitions[i])) {
             return Err(bad(format!("partition {:?} is named twice", partitions[i])));

@@ -22,11 +22,11 @@
 //! | `block.rs` | [`Block`]: owned, aligned, padded `f32` rows; a reusable buffer |
 //! | `operand.rs` | what kernels are generic over: element types, picks of rows |
 //! | `scalar.rs` | the definition above, word for word: the oracle |
-//! | `avx2.rs` | AVX2 + FMA + F16C: register tiles, prefetch, cache blocking |
+//! | `avx2/` | AVX2 + FMA + F16C: register tiles, prefetch, cache blocking |
 //! | `skim.rs` | which scores reach a bar |
 //! | `tests.rs` | every kernel against the oracle, bit for bit |
 //!
-//! A kernel for another instruction set joins as a file beside `avx2.rs` and a variant of
+//! A kernel for another instruction set joins as a folder beside `avx2` and a variant of
 //! `Backend`; none is here that was never run.
 
 #[cfg(target_arch = "x86_64")]

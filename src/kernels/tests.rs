@@ -128,13 +128,21 @@ fn real_widths_match_the_definition_bit_for_bit() {
     }
 }
 
+/// So many rows that the call reads them as a stream from main memory.
+#[test]
+fn streams_match_the_definition_bit_for_bit() {
+    for m in 1..10 {
+        check(m, 1100, 2000, 0, false, m as u64);
+    }
+}
+
 #[test]
 fn infinities_of_a_sum_are_the_same_everywhere() {
     let mut block = Block::new(20).unwrap();
     for v in [f32::MAX, -f32::MAX, 1.0] {
         block.push(&[v; 20]).unwrap();
     }
-    let mut scores = vec![[0.0; 9]; 2];
+    let mut scores = [[0.0; 9]; 2];
     Kernels::best().dots(block.all(), block.rows(), &mut scores[0]);
     Kernels::scalar().dots(block.all(), block.rows(), &mut scores[1]);
     assert_eq!(bits(&scores[0]), bits(&scores[1]));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! partition ──chunks.rs──► chunk ──select.rs (tiles.rs)──► best candidate of every caption ──balance.rs──┐
-//!                            └────edges.rs──► couples ──swaps.rs (blossom/)──► whole swaps ──────────────┼──► merge.rs
+//!                            └────edges.rs──► couples ──swaps.rs (blossom/)──► whole swaps ──────────────┼──► merge/
 //!                            a pure function of (index, chunk, settings)          run.rs: a whole corpus ┘
 //! ```
 //!
@@ -19,7 +19,7 @@
 //! | `balance.rs` | 50–50 trimming of the splits balanced by CTI |
 //! | `swaps.rs` | the person split: which whole swaps, which of them to drop |
 //! | `blossom/` | exact matching in a general graph, under `swaps.rs` |
-//! | `merge.rs` | the merged set: one quota, captions and images disjoint |
+//! | `merge/` | the merged set: one quota, captions and images disjoint |
 //! | `run.rs` | a whole corpus, and what is counted on the way |
 
 pub mod balance;

@@ -280,7 +280,8 @@ fn choose_swaps(found: Vec<ChunkPairs>, summary: &mut PartitionSummary) -> Vec<P
         possible,
         chosen: swaps,
         dropped: swaps - kept.len(),
-        lost_to_swaps: summary.captions - summary.without_candidate - before.len(),
+        // Only a damaged index has more.
+        lost_to_swaps: summary.captions.saturating_sub(summary.without_candidate + before.len()),
     });
     pairs
 }

@@ -24,7 +24,7 @@ pub use view::Matrix;
 use serde::{Deserialize, Serialize};
 
 /// How two rows of a modality are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
     /// Cosine: rows are stored with unit length.
@@ -35,7 +35,7 @@ pub enum Metric {
 }
 
 /// The element type of stored rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
     /// 4 bytes, exact.

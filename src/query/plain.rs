@@ -50,7 +50,8 @@ pub fn plain_batch(
     let catalog = &index.catalog;
     let set = wanted.partition.map(|p| {
         let mut set = RowSet::new(catalog.len() as usize);
-        catalog.partition_rows(p).iter().for_each(|&r| {
+        // A damaged list may name rows that are not there.
+        catalog.partition_rows(p).iter().filter(|&&r| r < catalog.len()).for_each(|&r| {
             set.insert(Row(r));
         });
         set

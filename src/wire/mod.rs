@@ -29,7 +29,7 @@ mod read;
 mod texts;
 mod write;
 
-pub use manifest::{decode_record, encode_record};
+pub use manifest::{FileRecord, Manifest, ModalityRecord};
 pub use read::{File, Section};
 pub use texts::{Texts, TextsWriter};
 pub use write::{FileWriter, Written};

@@ -68,7 +68,7 @@ fn record(row: usize, ids: Ids, chance: &mut Chance) -> Value {
     let n = row / 2;
     let id = match ids {
         Ids::Texts => json!(format!("é {n}\"{}", row % 2)),
-        Ids::Both if row % 2 == 0 => json!(n),
+        Ids::Both if row.is_multiple_of(2) => json!(n),
         Ids::Both => json!(n.to_string()),
     };
     let mut record = json!({

@@ -9,6 +9,11 @@
 //! ```
 //!
 //! Rounds end when a split finds nothing for its turn; that round is taken back, so all blocks are of one size and H = L.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `mod.rs` | what is asked and answered, the draw |
+//! | `tests.rs` | the rules on random splits, brute force on tiny ones |
 
 use super::pair::{Pair, hard_and_easy};
 use crate::words::Row;

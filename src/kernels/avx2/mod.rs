@@ -17,28 +17,37 @@
 //! main memory once, while the block after it is prefetched, a few lines per step, hidden
 //! behind the arithmetic. (Without prefetch 8 queries past 400 MB of rows took 50 ms, with it
 //! 27 ms: the hardware does not follow three rows at a time across pages.)
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `mod.rs` | the order in which queries and rows meet: caches, main memory, prefetching |
+//! | `cell.rs` | one tile: the loop of multiply-adds, the sums of lanes |
+
+mod cell;
 
 use super::operand::{Element, Pick};
+use cell::{add, dot, sum8};
 use std::arch::x86_64::*;
 
 /// Proof that the CPU has AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Avx2(());
 
+/// Rows of a call that are together at least this long are taken to come from main memory.
+const STREAM_BYTES: usize = 8 << 20;
+/// Bytes that are asked for ahead then.
+const STREAM_AHEAD: usize = 256;
 /// Up to this many queries go past the rows together, once.
 const FEW: usize = 32;
+/// As `FEW`, for rows of halves, which come from the caches too slowly without being asked for.
+const FEW_OF_HALVES: usize = 8;
 /// Rows per block then: a multiple of 3 and 4; with the queries about as large as the
 /// first-level cache.
 const FEW_ROWS: usize = 12;
 /// Bytes per block of rows that many queries go over: a share of the second-level cache.
 const MANY_BYTES: usize = 192 << 10;
-/// And at most this many rows, which bounds the scratch of carried sums.
+/// And at most this many rows: more gain nothing.
 const MANY_ROWS: usize = 96;
-/// Cells of three rows in the largest block.
-const CELLS: usize = MANY_ROWS / 3;
-/// Longer rows are cut into parts of this many elements, so that four queries stay in the
-/// first-level cache while a block of rows passes. Sums are carried from part to part.
-const PART: usize = 512;
 
 impl Avx2 {
     /// `Some` if this CPU has what the kernels need.
@@ -68,9 +77,16 @@ impl Avx2 {
         unsafe {
             match m {
                 0 => {}
-                1 => job.single(),
-                2..=FEW => job.few(m),
-                _ => job.many(m),
+                _ if !job.streams() => job.cached(m),
+                1 => job.stream::<1>(),
+                2 => job.stream::<2>(),
+                3 => job.stream::<3>(),
+                4 => job.stream::<4>(),
+                5 => job.stream::<5>(),
+                6 => job.stream::<6>(),
+                7 => job.stream::<7>(),
+                8 => job.stream::<8>(),
+                _ => job.cached(m),
             }
         }
     }
@@ -92,9 +108,29 @@ struct Job<'a, E, P> {
 type Ahead<'a> = &'a [*const i8];
 
 impl<E: Element, P: Pick> Job<'_, E, P> {
-    /// One query: eight rows side by side hide the latency of the additions. The next rows of a
-    /// contiguous scan come by the hardware's own prefetching (ours made it no faster);
-    /// scattered rows are asked for while the eight before them are multiplied.
+    /// Is this a long read of memory in order? Only `f32`: halves take so long to widen that
+    /// memory is not what is waited for.
+    fn streams(self) -> bool {
+        !P::SCATTERED && size_of::<E>() == 4 && self.pick.len() * self.stride * size_of::<E>() >= STREAM_BYTES
+    }
+
+    /// # Safety
+    /// The CPU features and the invariants of [`Job`]; `m` queries.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn cached(self, m: usize) {
+        // SAFETY: passed on.
+        unsafe {
+            match m {
+                1 => self.single(),
+                _ if m <= if size_of::<E>() == 4 { FEW } else { FEW_OF_HALVES } => self.few(m),
+                _ => self.many(m),
+            }
+        }
+    }
+
+    /// One query: eight rows side by side hide the latency of the additions. Scattered rows are
+    /// asked for while the eight before them are multiplied; those of a contiguous block come by
+    /// the hardware's own prefetching.
     ///
     /// # Safety
     /// The CPU features and the invariants of [`Job`].
@@ -108,6 +144,27 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
             // SAFETY: one query; `from..to` are positions.
             unsafe { self.strip::<1, 8, 8>(0, from, to, if P::SCATTERED { &ahead } else { &[] }) };
             from = to;
+        }
+    }
+
+    /// `M` queries past rows that lie in main memory: one row at a time. Memory is fastest when
+    /// read strictly in order, by more than the side-by-side chains of [`Job::single`] gain; the
+    /// hint keeps rows that will not come again out of the second-level cache.
+    ///
+    /// # Safety
+    /// As [`Job::single`]; `M` queries.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn stream<const M: usize>(self) {
+        for at in 0..self.pick.len() {
+            // SAFETY: `at` is a position; whole rows are added up.
+            unsafe {
+                let x = self.rows::<1>(at);
+                let ahead = [x[0].cast::<i8>().wrapping_add(STREAM_AHEAD)];
+                let zero = [[_mm256_setzero_ps(); 1]; M];
+                let sums =
+                    add::<E, M, 1, 1, _MM_HINT_NTA>(zero, self.query(0), self.stride, x, (0, self.stride), ahead);
+                self.put(&sums, 0, at);
+            }
         }
     }
 
@@ -144,7 +201,13 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
     }
 
     /// Many queries: blocks of rows that stay in the second-level cache while group after group
-    /// of queries goes over them, each asking for the next group.
+    /// of queries goes over them, each asking for the next group. Rows of halves come from that
+    /// cache too slowly by themselves, so there each cell asks for the next (72 → 95 GFLOP/s);
+    /// done for `f32`, this crowds the first-level cache.
+    ///
+    /// Rows of 2,048 leave a quarter of the speed of shorter ones unused, as four queries fill
+    /// the first-level cache. Cutting rows into parts and carrying the sums along was no faster;
+    /// packing the queries' parts as well gained 5%, less than it complicates.
     ///
     /// # Safety
     /// As [`Job::few`].
@@ -155,13 +218,18 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
         let mut from = 0;
         while from < n {
             let to = n.min(from + block);
+            let rows: [*const i8; MANY_ROWS] = std::array::from_fn(|i| self.guess(from + 3 + i));
             for first in (0..m).step_by(4) {
-                let next = self.queries.as_ptr().wrapping_add((first + 4) * self.stride).cast::<E>();
-                let ahead: [*const i8; 8] = std::array::from_fn(|i| next.wrapping_add(i * self.stride).cast());
-                // Four queries are as long as four rows, or eight of halves.
-                let ahead = &ahead[..4 * size_of::<f32>() / size_of::<E>()];
+                let next: [*const i8; 4] =
+                    std::array::from_fn(|i| self.queries.as_ptr().wrapping_add((first + 4 + i) * self.stride).cast());
                 // SAFETY: a group of `m` queries; `from..to` are positions.
-                unsafe { self.group::<1>(first, m, from, to, ahead) };
+                unsafe {
+                    if size_of::<E>() == 2 {
+                        self.group::<3>(first, m, from, to, &rows);
+                    } else {
+                        self.group::<1>(first, m, from, to, &next);
+                    }
+                }
             }
             from = to;
         }
@@ -170,7 +238,7 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
     /// Up to four queries, from `first`, past positions `from..to`.
     ///
     /// # Safety
-    /// As [`Job::few`]; `first < m` queries, `from..to` are at most [`MANY_ROWS`] positions.
+    /// As [`Job::few`]; `first < m` queries, `from..to` are positions.
     #[target_feature(enable = "avx2,fma,f16c")]
     unsafe fn group<const PER: usize>(self, first: usize, m: usize, from: usize, to: usize, ahead: Ahead<'_>) {
         // SAFETY: passed on.
@@ -179,7 +247,6 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
                 1 => self.strip::<1, 8, PER>(first, from, to, ahead),
                 2 => self.strip::<2, 4, PER>(first, from, to, ahead),
                 3 => self.strip::<3, 4, PER>(first, from, to, ahead),
-                _ if self.stride > 2 * PART => self.long_strip::<PER>(first, from, to, ahead),
                 _ => self.strip::<4, 3, PER>(first, from, to, ahead),
             }
         }
@@ -222,39 +289,6 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
         }
     }
 
-    /// `strip::<4, 3>` for rows so long that four of them are the whole first-level cache: part
-    /// after part, the sums of every cell carried in a scratch.
-    ///
-    /// # Safety
-    /// As [`Job::strip`].
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn long_strip<const PER: usize>(self, first: usize, from: usize, to: usize, ahead: Ahead<'_>) {
-        let mut sums = [[[_mm256_setzero_ps(); 3]; 4]; CELLS];
-        let cells = (to - from) / 3;
-        let sums = &mut sums[..cells];
-        for part in (0..self.stride).step_by(PART) {
-            let range = (part, self.stride.min(part + PART));
-            let mut ahead = ahead.chunks_exact(PER);
-            for (c, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: four queries from `first`, three rows from a position below `to - 2`,
-                // elements within the stride.
-                unsafe {
-                    let (q, x) = (self.query(first), self.rows::<3>(from + 3 * c));
-                    *sums = match ahead.next() {
-                        Some(a) => add::<E, 4, 3, PER>(*sums, q, self.stride, x, range, std::array::from_fn(|i| a[i])),
-                        None => add::<E, 4, 3, 0>(*sums, q, self.stride, x, range, []),
-                    };
-                }
-            }
-        }
-        for (c, sums) in sums.iter().enumerate() {
-            // SAFETY: the positions that were added up above.
-            unsafe { self.put(sums, first, from + 3 * c) };
-        }
-        // SAFETY: what is left of `from..to`, without prefetching.
-        unsafe { self.strip::<4, 3, 1>(first, from + 3 * cells, to, &[]) };
-    }
-
     /// The products of `M` queries with the `R` rows from position `at`.
     ///
     /// # Safety
@@ -271,7 +305,7 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
         unsafe {
             let zero = [[_mm256_setzero_ps(); R]; M];
             let (q, x) = (self.query(first), self.rows::<R>(at));
-            let sums = add::<E, M, R, PER>(zero, q, self.stride, x, (0, self.stride), ahead);
+            let sums = add::<E, M, R, PER, _MM_HINT_T0>(zero, q, self.stride, x, (0, self.stride), ahead);
             self.put(&sums, first, at);
         }
     }
@@ -328,81 +362,4 @@ impl<E: Element, P: Pick> Job<'_, E, P> {
     fn guess(self, position: usize) -> *const i8 {
         self.x.as_ptr().wrapping_add(self.pick.guess(position).wrapping_mul(self.stride)).cast()
     }
-}
-
-/// # Safety
-/// The CPU features; `n` elements, a multiple of 16, at both.
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn dot(a: *const f32, b: *const f32, n: usize) -> f32 {
-    let zero = _mm256_setzero_ps();
-    // SAFETY: passed on.
-    let [[s]] = unsafe { add::<f32, 1, 1, 0>([[zero]], a, n, [b], (0, n), []) };
-    _mm256_cvtss_f32(sum8([s, zero, zero, zero, zero, zero, zero, zero]))
-}
-
-/// Adds elements `from..to` of the products of `M` queries and `R` rows to `sums`, in the order
-/// of the definition, and asks for `PER` stretches of memory meanwhile.
-///
-/// # Safety
-/// The CPU features; `M` queries `stride` apart at `q`; `to` elements in every query and row;
-/// `from` and `to` multiples of 16.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn add<E: Element, const M: usize, const R: usize, const PER: usize>(
-    mut sums: [[__m256; R]; M],
-    q: *const f32,
-    stride: usize,
-    x: [*const E; R],
-    (from, to): (usize, usize),
-    ahead: [*const i8; PER],
-) -> [[__m256; R]; M] {
-    let mut k = from;
-    while k < to {
-        for a in ahead {
-            // It may name any address: a prefetch never faults.
-            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(k * size_of::<E>()));
-        }
-        for k in [k, k + 8] {
-            // SAFETY: `k + 8 <= to` elements in every query and row. The shorter side is loaded
-            // first: see the picture above.
-            unsafe {
-                if M < R {
-                    let q: [__m256; M] = std::array::from_fn(|m| _mm256_loadu_ps(q.add(m * stride + k)));
-                    for r in 0..R {
-                        let x = E::load8(x[r].add(k));
-                        for m in 0..M {
-                            sums[m][r] = _mm256_fmadd_ps(q[m], x, sums[m][r]);
-                        }
-                    }
-                } else {
-                    let x: [__m256; R] = std::array::from_fn(|r| E::load8(x[r].add(k)));
-                    for m in 0..M {
-                        let q = _mm256_loadu_ps(q.add(m * stride + k));
-                        for r in 0..R {
-                            sums[m][r] = _mm256_fmadd_ps(q, x[r], sums[m][r]);
-                        }
-                    }
-                }
-            }
-        }
-        k += 16;
-    }
-    sums
-}
-
-/// The sums of the lanes of eight accumulators, in the tree order of the definition.
-///
-/// Taking two accumulators (then four, then eight) into one addition costs a blend and a
-/// shuffle per addition; reducing one after the other costs half as much time again as the
-/// multiplications of a 128-element tile.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn sum8(a: [__m256; 8]) -> __m256 {
-    // [x0+x4 … x3+x7 | y0+y4 … y3+y7]
-    let t = |x, y| _mm256_add_ps(_mm256_blend_ps::<0b1111_0000>(x, y), _mm256_permute2f128_ps::<0x21>(x, y));
-    // In either half: [x0+x2, x1+x3, y0+y2, y1+y3]
-    let u = |x, y| _mm256_add_ps(_mm256_blend_ps::<0b1100_1100>(x, y), _mm256_shuffle_ps::<0b01_00_11_10>(x, y));
-    let low = u(t(a[0], a[4]), t(a[1], a[5]));
-    let high = u(t(a[2], a[6]), t(a[3], a[7]));
-    _mm256_add_ps(_mm256_shuffle_ps::<0b10_00_10_00>(low, high), _mm256_shuffle_ps::<0b11_01_11_01>(low, high))
 }

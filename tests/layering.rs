@@ -1,0 +1,249 @@
+//! The fear: a crate in which everything knows everything. So the arrows of the layer map are read off the sources, and
+//! with them who may name which dependency, who may be unsafe, and whether each folder's table of contents is whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The layer map: who stands on which floor.
+const LAYERS: [(&str, u8); 22] = [
+    ("words", 0),
+    ("wire", 1),
+    ("mapped", 1),
+    ("publish", 1),
+    ("kernels", 1),
+    ("matrix", 2),
+    ("catalog", 2),
+    ("rows", 2),
+    ("index", 2),
+    ("exact", 3),
+    ("graph", 3),
+    ("constraints", 3),
+    ("matcher", 4),
+    ("query", 4),
+    ("report", 4),
+    ("formats", 5),
+    ("import", 5),
+    ("dataset", 5),
+    ("newsroom", 5),
+    ("encode", 5),
+    ("daemon", 5),
+    ("cli", 5),
+];
+
+/// Arrows on one floor. Everything else points down. Engines, and the two faces, do not know each other.
+const ACROSS: [(&str, &str); 12] = [
+    ("wire", "mapped"),
+    ("index", "catalog"),
+    ("index", "matrix"),
+    ("query", "matcher::select"),
+    ("report", "query"),
+    ("report", "matcher"),
+    ("import", "formats"),
+    ("dataset", "formats"),
+    ("encode", "formats"),
+    ("daemon", "dataset"),
+    ("daemon", "formats"),
+    ("cli", ""),
+];
+
+/// Who sees less than its floor would allow.
+const ONLY: [(&str, &[&str]); 4] =
+    [("formats", &["words"]), ("catalog", &["words", "wire"]), ("newsroom", &["words"]), ("rows", &["words"])];
+
+/// A dependency named in one place, so that it could be swapped in an afternoon.
+const ONE_PLACE: [(&str, &str); 5] = [
+    ("memmap2", "src/mapped.rs"),
+    ("bincode", "src/wire/manifest.rs"),
+    ("parquet", "src/dataset/table.rs"),
+    ("hnsw_rs", "src/graph/build.rs"),
+    ("ctrlc", "src/cli/mod.rs"),
+];
+
+struct Source {
+    /// Relative to the crate: `src/wire/read.rs`.
+    path: String,
+    /// Without comments and texts.
+    code: String,
+    text: String,
+}
+
+impl Source {
+    /// The module under `src/` that it belongs to; `lib` and `main` for the two roots.
+    fn module(&self) -> &str {
+        let inside = self.path.trim_start_matches("src/");
+        inside.split(['/', '.']).next().unwrap()
+    }
+
+    /// Everything of this crate that it names: the path behind each `crate::`, one a leaf of a braced list.
+    fn uses(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for (at, _) in self.code.match_indices("crate::") {
+            let rest = &self.code[at + "crate::".len()..];
+            match rest.strip_prefix('{') {
+                Some(list) => {
+                    let (mut depth, mut item) = (0, String::new());
+                    for c in list.chars() {
+                        match c {
+                            '}' if depth == 0 => break,
+                            ',' if depth == 0 => all.push(std::mem::take(&mut item)),
+                            '{' => depth += 1,
+                            '}' => depth -= 1,
+                            c if c.is_whitespace() => {}
+                            c => item.push(c),
+                        }
+                    }
+                    all.push(item);
+                }
+                None => all.push(rest.chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect()),
+            }
+        }
+        all.retain(|path| !path.is_empty());
+        all
+    }
+
+    fn names(&self, word: &str) -> bool {
+        let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+        self.code.match_indices(word).any(|(at, _)| {
+            !self.code[..at].ends_with(part_of_word) && !self.code[at + word.len()..].starts_with(part_of_word)
+        })
+    }
+}
+
+/// Comments, texts and characters become blanks.
+fn code(text: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(c) = rest.chars().next() {
+        let skip = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("r#\"") {
+            rest.find("\"#").map_or(rest.len(), |end| end + 2)
+        } else if c == '"' {
+            let mut escaped = false;
+            let end = rest[1..].find(|c| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            });
+            end.map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("'\"'") || rest.starts_with("'\\\"'") {
+            rest[1..].find("'").map_or(1, |end| end + 2)
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        };
+        out.push(' ');
+        rest = &rest[skip..];
+    }
+    out
+}
+
+fn sources() -> Vec<Source> {
+    fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, into);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                into.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    walk(&root.join("src"), &mut paths);
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        Source { path: path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), code: code(&text), text }
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn layer(module: &str) -> Option<u8> {
+    LAYERS.iter().find(|l| l.0 == module).map(|l| l.1)
+}
+
+#[test]
+fn arrows_point_down() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|s| !["lib", "main"].contains(&s.module())) {
+        let from = source.module();
+        let Some(floor) = layer(from) else { panic!("{}: module {from} is not on the layer map", source.path) };
+        for used in source.uses() {
+            let to = used.split("::").next().unwrap();
+            let Some(below) = layer(to) else { continue };
+            let across = ACROSS.iter().any(|(a, b)| *a == from && used.starts_with(b));
+            let seen = ONLY.iter().find(|o| o.0 == from).is_none_or(|o| o.1.contains(&to));
+            if to != from && !((below < floor && seen) || (below == floor && across)) {
+                wrong.push(format!("{} ({from}, layer {floor}) uses crate::{used} (layer {below})", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_is_on_the_map_and_names_are_modules() {
+    // What `uses` reads must be what the compiler reads: every leaf is a module of the map.
+    for source in sources() {
+        for used in source.uses() {
+            let to = used.split("::").next().unwrap();
+            assert!(layer(to).is_some(), "{}: crate::{used}", source.path);
+        }
+    }
+}
+
+#[test]
+fn dependencies_are_named_in_one_place() {
+    for source in sources() {
+        for (name, place) in ONE_PLACE {
+            assert!(!source.names(name) || source.path == place, "{}: {name} belongs to {place} alone", source.path);
+        }
+        let talks = ["main", "cli"].contains(&source.module());
+        assert!(talks || !source.names("anyhow"), "{}: anyhow belongs to the command line", source.path);
+    }
+}
+
+#[test]
+fn unsafe_is_fenced_in() {
+    for source in sources() {
+        let may = ["kernels", "wire", "mapped"].contains(&source.module());
+        assert!(may || !source.names("unsafe"), "{}: no unsafe here", source.path);
+    }
+}
+
+#[test]
+fn files_have_one_subject() {
+    for source in sources() {
+        let lines = source.text.lines().count();
+        assert!(lines <= 500, "{}: {lines} lines; a file this long has a second subject in it", source.path);
+    }
+}
+
+#[test]
+fn every_folder_has_a_table_of_contents() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for source in sources().iter().filter(|s| s.path.ends_with("/mod.rs")) {
+        let head: String = source.text.lines().take_while(|l| l.starts_with("//!")).collect();
+        for entry in fs::read_dir(root.join(&source.path).parent().unwrap()).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let is_folder = entry.path().is_dir();
+            let holds_code = name.ends_with(".rs") || (is_folder && entry.path().join("mod.rs").exists());
+            let name = if is_folder { format!("{name}/") } else { name };
+            if holds_code && name != "mod.rs" {
+                assert!(head.contains(&name), "{}: the head does not mention {name}", source.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reader_of_sources_reads() {
+    let text =
+        "use crate::{a::B, c::{D, E}}; // crate::no\nlet x = \"crate::text \\\" unsafe\"; crate::f::g(); '\"' unsafe";
+    let source = Source { path: "src/x/y.rs".into(), code: code(text), text: text.into() };
+    assert_eq!(source.uses(), ["a::B", "c::D,E", "f::g"]);
+    assert!(source.names("unsafe") && !source.names("safe") && source.module() == "x");
+}
