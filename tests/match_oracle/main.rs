@@ -8,10 +8,10 @@ mod handmade;
 mod oracle;
 
 use handmade::Ids;
+use mispair::words::SampleId;
 use oracle::compare::{Tally, whole_partition};
 use oracle::program::{mispair, newsroom, run_match, scratch, text};
 use oracle::raw::{self, Corpus};
-use mispair::words::SampleId;
 use oracle::rules::{Rules, Split, published};
 use oracle::select::TOLERANCE;
 use oracle::swaps::{all_swaps, maximum};
