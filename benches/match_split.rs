@@ -1,7 +1,8 @@
 //! How long is one chunk matched, split by split, and how much of it is the bare matrix products?
 //!
-//! `MISPAIR_BENCH_SAMPLES=40000 cargo bench --bench match_split` measures a chunk of the paper's size; the default is small.
-//! The data is the made-up newsroom, of which one chunk is cut.
+//! `MISPAIR_BENCH_SAMPLES=40000 cargo bench --bench match_split` measures a chunk of the paper's size, where one pass takes
+//! too long for many: the products and one split take turns, three times. The data is the made-up newsroom, of which
+//! one chunk is cut.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mispair::constraints::{Bound, Split, builtin_names};
@@ -16,6 +17,7 @@ use mispair::words::Row;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// An index of a newsroom whose eligible samples are about `samples`; made once a size.
 fn index(samples: u32) -> Index {
@@ -72,6 +74,9 @@ fn splits(c: &mut Criterion) {
         rayon::current_num_threads(),
         kernels::backend_name()
     );
+    if samples >= 20_000 {
+        return turns(&bounds, &chunk);
+    }
     let mut group = c.benchmark_group(format!("chunk of {}", chunk.rows.len()));
     group.sample_size(10);
     let (texts, images) = (bounds[0].query, bounds[0].search);
@@ -87,6 +92,38 @@ fn splits(c: &mut Criterion) {
     let all: Vec<&Bound<'_>> = bounds.iter().collect();
     group.bench_function("all four together", |b| b.iter(|| match_chunk(&all, &chunk, true, &|_| {})));
     group.finish();
+}
+
+/// Products and matching in turn, so that a slow minute of the machine falls on both.
+fn turns(bounds: &[Bound<'_>], chunk: &Chunk) {
+    let (texts, images) = (bounds[0].query, bounds[0].search);
+    let mut ratios = Vec::new();
+    for round in 1..=3 {
+        let start = Instant::now();
+        product(texts, images, &chunk.rows);
+        product(texts, texts, &chunk.rows);
+        let bare = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let found = match_chunk(&[&bounds[1]], chunk, true, &|_| {});
+        let matched = start.elapsed().as_secs_f64();
+        println!(
+            "round {round}: two products {bare:.2} s; {} {matched:.2} s, {} pairs; {:.3} times the products",
+            bounds[1].split.name,
+            found[0].pairs.len(),
+            matched / bare
+        );
+        ratios.push(matched / bare);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("median {:.3} times the products", ratios[1]);
+    for bound in bounds {
+        let start = Instant::now();
+        black_box(match_chunk(&[bound], chunk, true, &|_| {}));
+        println!("{} alone {:.2} s", bound.split.name, start.elapsed().as_secs_f64());
+    }
+    let start = Instant::now();
+    black_box(match_chunk(&bounds.iter().collect::<Vec<_>>(), chunk, true, &|_| {}));
+    println!("all four together {:.2} s", start.elapsed().as_secs_f64());
 }
 
 criterion_group!(benches, splits);
