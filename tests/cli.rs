@@ -315,8 +315,7 @@ fn recipes_are_corpus_files() {
         let build = ["build", &name, "--out", "index"];
         run_command(command().current_dir(dir.path()).args(build)).fails(1, &[&name, "that are not there"]);
     }
-    let data = std::env::var_os("MISPAIR_DATA").map_or_else(|| recipes.join("../../../shared/data"), PathBuf::from);
-    let verite = data.join("verite");
+    let verite = common::real_data("verite");
     if !verite.is_dir() {
         println!("skipped: no {}", verite.display());
         return;

@@ -57,11 +57,19 @@ fn says<T: std::fmt::Debug>(result: Result<T, String>, want: &str) {
     assert!(error.starts_with(X) && error.contains(want), "{error}");
 }
 
-/// The folder of real data, if this machine has it.
+/// In the folder that MISPAIR_DATA names, or in `*/data` beside the project, where such a folder is.
+fn beside(name: &str) -> PathBuf {
+    if let Some(root) = std::env::var_os("MISPAIR_DATA") {
+        return PathBuf::from(root).join(name);
+    }
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = std::fs::read_dir(&parent).into_iter().flatten().flatten().map(|e| e.path().join("data").join(name));
+    folders.into_iter().find(|p| p.exists()).unwrap_or(parent.join(name))
+}
+
+/// Real data, if this machine has it.
 fn data(name: &str) -> Option<Vec<u8>> {
-    let folder = std::env::var_os("MISPAIR_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let file = folder.join(name);
+    let file = beside(name);
     match std::fs::read(&file) {
         Ok(bytes) => Some(bytes),
         Err(_) => {

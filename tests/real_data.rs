@@ -19,10 +19,18 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+/// In the folder that MISPAIR_DATA names, or in `*/data` beside the project, where such a folder is.
+fn beside(name: &str) -> PathBuf {
+    if let Some(root) = std::env::var_os("MISPAIR_DATA") {
+        return PathBuf::from(root).join(name);
+    }
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = fs::read_dir(&parent).into_iter().flatten().flatten().map(|e| e.path().join("data").join(name));
+    folders.into_iter().find(|p| p.exists()).unwrap_or(parent.join(name))
+}
+
 fn data(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("MISPAIR_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let dir = root.join(folder);
+    let dir = beside(folder);
     if !dir.is_dir() {
         println!("skipped: {} is not there; name the folder of real data in MISPAIR_DATA", dir.display());
     }

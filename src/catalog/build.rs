@@ -38,6 +38,16 @@ pub enum BuildError {
         /// How many there are.
         got: usize,
     },
+    /// Some samples name a partition, and this one does not.
+    #[error(
+        "sample {id}: no partition, while other samples name {others:?}; give every sample one, or name `partitions` in [corpus] (then samples without are left out)"
+    )]
+    SomeWithout {
+        /// The sample.
+        id: SampleId,
+        /// What others say.
+        others: Vec<String>,
+    },
     /// The corpus names its partitions, and this is none of them.
     #[error("sample {id}: partition {got:?} is not among {declared:?}; name it in `partitions`")]
     UnknownPartition {
@@ -97,6 +107,25 @@ impl CatalogBuilder {
     /// The partition a record says it belongs to.
     pub fn partition(&self, record: u32) -> Option<&str> {
         self.samples.get(record as usize)?.facts.partition.as_deref()
+    }
+
+    /// For a corpus whose file names no partitions: takes those that the records name, in order of first use. All records
+    /// must name one, or none.
+    pub fn adopt_partitions(&mut self) -> Result<&[String], BuildError> {
+        let mut without = None;
+        for (id, sample) in self.ids.iter().zip(&self.samples) {
+            match &sample.facts.partition {
+                None => without = without.or(Some(id)),
+                Some(p) if !self.partitions.contains(p) => self.partitions.push(p.clone()),
+                Some(_) => {}
+            }
+        }
+        match without {
+            Some(id) if !self.partitions.is_empty() => {
+                Err(BuildError::SomeWithout { id: id.clone(), others: self.partitions.clone() })
+            }
+            _ => Ok(&self.partitions),
+        }
     }
 
     /// Does every record that names a partition name one of the corpus'?

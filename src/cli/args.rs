@@ -14,12 +14,13 @@ Examples:
   mispair query indexes/news --split semantics_clip_text_image --id 42 --explain
   mispair match indexes/news --split all --out dataset   match the whole corpus
   
-Exit codes: 0 done; 2 bad usage; 1 any other failure, with one line that names the file, the row and what to do.")]
+Exit codes: 0 done; 2 bad usage; 1 any other failure, with one line that names the file, the row and what to do;
+130 after Ctrl-C, with nothing half-made left behind.")]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
-    /// Threads to use (default: all cores). No answer depends on it.
+    /// Threads to use (default: all cores). No result depends on it.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
     /// No progress bars, no talk; errors only.
@@ -186,7 +187,7 @@ pub struct Query {
     /// One result an image path, the best.
     #[arg(long, value_name = "WHAT")]
     pub unique: Option<Unique>,
-    /// Search only this partition (default: the sample's own; for a vector the whole corpus).
+    /// Search only this partition (default: with --split and --id the sample's own, else the whole corpus).
     #[arg(long)]
     pub partition: Option<String>,
     /// Facts of a caption from outside.
@@ -247,9 +248,11 @@ pub struct Match {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
+  mispair export dataset --index indexes/news --hydrate > all.jsonl
   mispair export dataset/scene_resnet_place/test.json --index indexes/news --hydrate > test.jsonl")]
 pub struct Export {
-    /// Annotations in the published format.
+    /// A dataset made by `mispair match`, or one file of annotations in the published format.
+    #[arg(value_name = "DATASET")]
     pub annotations: PathBuf,
     /// The index whose ids they name.
     #[arg(long)]

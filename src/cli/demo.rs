@@ -26,10 +26,12 @@ const MARK: &str = ".mispair-demo";
 
 pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
     let start = Instant::now();
+    // What is given is read before what was made last time is removed.
+    let given = args.data.as_deref().map(|dir| apart(dir, &args.out).and_then(|()| corpus_in(dir))).transpose()?;
     prepare(&args.out)?;
     let mut out = io::stdout().lock();
-    let (corpus, made_up) = match &args.data {
-        Some(dir) => (corpus_in(dir)?, false),
+    let (corpus, made_up) = match given {
+        Some(corpus) => (corpus, false),
         None => {
             let folder = args.out.join("newsroom");
             heading(&mut out, "A made-up newsroom")?;
@@ -99,6 +101,20 @@ fn prepare(out: &Path) -> Result<()> {
         fs::remove_dir_all(out).with_context(|| shown.to_string())?;
     }
     fs::create_dir_all(out).and_then(|()| fs::write(out.join(MARK), "")).with_context(|| shown.to_string())
+}
+
+/// The demo's folder is made anew: the data must not lie in it, nor it in the data.
+fn apart(data: &Path, out: &Path) -> Result<()> {
+    let data = data.canonicalize().with_context(|| data.display().to_string())?;
+    let whole = std::path::absolute(out).with_context(|| out.display().to_string())?;
+    let out = out.canonicalize().unwrap_or(whole);
+    if data.starts_with(&out) || out.starts_with(&data) {
+        bail!(
+            "{}: --data and --out must lie apart: the folder of --out is made anew; choose another --out",
+            data.display()
+        );
+    }
+    Ok(())
 }
 
 fn corpus_in(dir: &Path) -> Result<Corpus> {

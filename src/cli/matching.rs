@@ -58,6 +58,9 @@ pub(super) fn make(
     talk: &Bars,
 ) -> Result<Outcome> {
     let bounds = splits.iter().map(|s| Ok(Bound::new(index, s.clone())?)).collect::<Result<Vec<_>>>()?;
+    if settings.balance {
+        bounds.iter().try_for_each(Bound::can_balance)?;
+    }
     bounds.iter().for_each(|bound| say_unknown(bound, talk));
     let captions: usize = bounds
         .iter()

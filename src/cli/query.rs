@@ -40,7 +40,9 @@ pub(super) fn run(args: &Query) -> Result<()> {
         (None, None) => return Err(usage("name a --split or a --modality")),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
-    for answer in &answers {
+    for mut answer in answers {
+        say_asked(&mut answer, args);
+        let answer = &answer;
         match args.format {
             Format::Json => {
                 serde_json::to_writer(&mut out, answer)?;
@@ -51,6 +53,24 @@ pub(super) fn run(args: &Query) -> Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+/// Puts what was asked beside who it was asked for.
+fn say_asked(answer: &mut Answer, args: &Query) {
+    let Value::Object(query) = &mut answer.query else { return };
+    let unique = args.unique.map(|Unique::Image| "image");
+    let settings = [
+        ("modality", json!(args.modality)),
+        ("from", json!(args.from)),
+        ("partition", json!(args.partition)),
+        ("unique", json!(unique)),
+        ("k", json!(args.k)),
+        ("adversarial", json!(args.adversarial)),
+        ("lowest", json!(args.lowest)),
+        ("waive", json!(args.waive)),
+    ];
+    let said = |value: &Value| !matches!(value, Value::Null | Value::Bool(false)) && *value != json!([]);
+    query.extend(settings.into_iter().filter(|s| said(&s.1)).map(|(name, value)| (name.to_owned(), value)));
 }
 
 /// `42` is the integer if the index has that, else the text.

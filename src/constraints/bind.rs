@@ -4,7 +4,7 @@ use super::subject::Known;
 use super::{Balance, Rule, RuleCounts, Split, Subject, Verdict};
 use crate::catalog::Catalog;
 use crate::index::Index;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, Metric};
 use crate::rows::RowSet;
 use crate::words::{Order, Row};
 
@@ -46,6 +46,25 @@ pub enum BindError {
         /// Would waiving a rule help?
         waivable: bool,
     },
+    /// A modality is compared in another way than the split needs.
+    #[error(
+        "split {split} needs metric = {metric:?} for modality {modality:?}: {why}; change the corpus file and rebuild"
+    )]
+    Metric {
+        /// The split.
+        split: String,
+        /// The modality.
+        modality: String,
+        /// What it needs.
+        metric: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// Swaps are of cosines.
+    #[error(
+        "split {0} balances images by swaps, whose scores must be cosines: set metric = \"cosine\" for the modality it searches and rebuild, or balance_images = \"halves\""
+    )]
+    SwapsNeedCosine(String),
     /// Swaps are enumerated from posting lists of persons.
     #[error(
         "split {0} balances images by swaps, which are looked for among samples that picture one person: rule shared_person must be asked for, and not waived (or set balance_images = \"halves\")"
@@ -98,13 +117,33 @@ impl<'a> Bound<'a> {
                 return Err(BindError::Widths { split, a, a_dim, b, b_dim });
             }
         }
-        if split.balance_images == Balance::Swaps && !split.asks(Rule::SharedPerson) {
-            return Err(BindError::SwapsNeedPersons(split.name));
+        let metrics = [
+            (&split.clip_text, clip_text.metric(), Metric::Cosine, "CTI is a cosine"),
+            (&split.clip_image, clip_image.metric(), Metric::Cosine, "CTI is a cosine"),
+            (&split.query, query.metric(), search.metric(), "its queries must be compared as what they search is"),
+        ];
+        if let Some((modality, _, want, why)) = metrics.into_iter().find(|m| m.1 != m.2) {
+            let metric = if want == Metric::Cosine { "cosine" } else { "dot" };
+            let (split, modality) = (split.name.clone(), modality.clone());
+            return Err(BindError::Metric { split, modality, metric, why });
         }
         let ignore = split.rules.entities.as_ref().map_or(&[][..], |e| &e.ignore_labels);
         let ignored = index.catalog.labels().map(|l| ignore.iter().any(|i| i == l)).collect();
         let asked = split.asked().collect();
         Ok(Bound { index, query, search, clip_text, clip_image, place, ignored, asked, split })
+    }
+
+    /// Can a matched split be balanced as its file says? Swaps are enumerated from posting lists, and summed as cosines.
+    pub fn can_balance(&self) -> Result<(), BindError> {
+        match self.split.balance_images {
+            Balance::Swaps if !self.asks(Rule::SharedPerson) => {
+                Err(BindError::SwapsNeedPersons(self.split.name.clone()))
+            }
+            Balance::Swaps if self.search.metric() != Metric::Cosine => {
+                Err(BindError::SwapsNeedCosine(self.split.name.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The corpus.
@@ -201,9 +240,11 @@ impl<'a> Bound<'a> {
         self.first_one_sided(&self.known_as_pristine(row))
     }
 
-    /// The first rule that keeps this caption from being pristine.
+    /// The rule that keeps this caption from being pristine: the first that lacks its fact, else the first that fails.
     pub fn refused(&self, subject: &Subject) -> Option<(Rule, Verdict)> {
-        self.first_one_sided(&subject.known)
+        let known = &subject.known;
+        let unknown = self.rules().iter().copied().find(|&r| self.one_sided(r, known) == Verdict::Unknown);
+        unknown.map(|rule| (rule, Verdict::Unknown)).or_else(|| self.first_one_sided(known))
     }
 
     /// The first one-sided rule that keeps a sample from being anybody's wrong image.

@@ -23,7 +23,7 @@ pub struct Vectors {
 pub struct Subject {
     /// Its row, unless it comes from outside.
     pub row: Option<Row>,
-    /// Its image's number, where the archive has that image.
+    /// Its image's number; `None` for a caption from outside.
     pub image: Option<u32>,
     /// Its vectors.
     pub vectors: Vectors,

@@ -1,8 +1,9 @@
 //! Annotations → rows with captions and paths, which the published training code expects and the annotations lack.
 
-use super::Error;
+use super::{Error, SUMMARY};
 use crate::catalog::Catalog;
 use crate::formats::AnnotationFile;
+use crate::index::Index;
 use crate::words::SampleId;
 use serde::Serialize;
 use std::path::Path;
@@ -25,6 +26,22 @@ pub struct Hydrated {
     /// In a merged set: the split it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_dataset: Option<String>,
+}
+
+/// Was the dataset that this file lies in (`DIR/<split>/<partition>.json`) matched on this index? A file that lies in no
+/// dataset of ours is taken at its word.
+pub fn check_index(index: &Index, annotations: &Path) -> Result<(), Error> {
+    let Some(summary) = annotations.parent().and_then(Path::parent).map(|dir| dir.join(SUMMARY)) else { return Ok(()) };
+    let Ok(text) = std::fs::read_to_string(&summary) else { return Ok(()) };
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    match value.pointer("/index/checksum").and_then(serde_json::Value::as_str) {
+        Some(of) if of != index.checksum.to_string() => Err(Error::at(&summary)(&format!(
+            "this dataset was matched on index {of}, and {} is {}; name the index it was made on",
+            index.path.display(),
+            index.checksum
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Joins by id; an id that the catalog lacks is an error that names it and its position.

@@ -19,7 +19,7 @@ mod hydrate;
 mod table;
 mod write;
 
-pub use hydrate::{Hydrated, hydrate};
+pub use hydrate::{Hydrated, check_index, hydrate};
 pub use write::{Run, SUMMARY, is_dataset, write};
 
 use std::path::PathBuf;

@@ -26,9 +26,9 @@ const EMBEDDINGS: [(&str, &str, &str); 4] = [
 pub struct Published {
     /// VisualNews' `data.json`.
     pub data_json: PathBuf,
-    /// The partitions of which any file is there, in the order of [`PARTITIONS`].
+    /// The partitions of which embeddings are there, in the order of [`PARTITIONS`].
     pub partitions: Vec<&'static str>,
-    /// Metadata by partition; empty where there is none.
+    /// Metadata of these partitions; empty where there is none.
     pub metadata: Vec<(&'static str, PathBuf)>,
     /// The embeddings that are there.
     pub modalities: Vec<PublishedModality>,
@@ -114,6 +114,10 @@ pub fn find_published(dir: &Path) -> Result<Published, PublishedError> {
     }
     let there = |partition: &&'static str| modalities.iter().any(|m| m.files.iter().any(|(p, _)| p == partition));
     let partitions: Vec<&'static str> = PARTITIONS.into_iter().filter(there).collect();
+    let (metadata, idle): (Vec<_>, Vec<_>) = metadata.into_iter().partition(|(of, _)| partitions.contains(of));
+    for (partition, _) in idle {
+        notices.push(format!("no embeddings of {partition}: its metadata is not read, and its samples are left out"));
+    }
     for modality in &modalities {
         for partition in partitions.iter().filter(|p| modality.files.iter().all(|(have, _)| have != *p)) {
             notices.push(format!("no {} for {partition}: its samples will lack that row", modality.name));

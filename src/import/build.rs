@@ -1,6 +1,6 @@
 //! The whole build, in order.
 
-use super::corpus::{CatalogFormat, Corpus, MatrixFile, ModalitySource};
+use super::corpus::{CatalogFormat, Corpus, MatrixFile, ModalitySource, is_partition_name};
 use super::join::{Places, place};
 use super::source::{Maps, Source};
 use super::{Error, Estimate};
@@ -85,8 +85,17 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
 
     let all = catalog.len();
     catalog.check_partitions().map_err(|e| Error::file(&corpus.catalog, e))?;
-    let belongs: Vec<bool> =
-        (0..all as u32).map(|r| corpus.partitions.is_empty() || catalog.partition(r).is_some()).collect();
+    let declared = if corpus.partitions.is_empty() {
+        catalog.adopt_partitions().map_err(|e| Error::file(&corpus.catalog, e))?.to_vec()
+    } else {
+        corpus.partitions.clone()
+    };
+    if let Some(name) = declared.iter().find(|p| !is_partition_name(p)) {
+        let what =
+            format!("partition {name:?}: use letters, digits, `_`, `-` and `.` (it names a file), and not `all`");
+        return Err(Error::file(&corpus.catalog, what));
+    }
+    let belongs: Vec<bool> = (0..all as u32).map(|r| declared.is_empty() || catalog.partition(r).is_some()).collect();
     let moved = catalog.retain(|record| belongs[record as usize]);
     let samples = catalog.len();
     if samples == 0 {
@@ -95,8 +104,7 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
             "no sample belongs to any partition; check `partitions` and the ids of the matrices",
         ));
     }
-    let partitions: Vec<(String, usize)> = corpus
-        .partitions
+    let partitions: Vec<(String, usize)> = declared
         .iter()
         .map(|p| (p.clone(), (0..samples as u32).filter(|&r| catalog.partition(r) == Some(p)).count()))
         .collect();

@@ -241,7 +241,7 @@ impl Corpus {
 }
 
 /// A partition names the files of a dataset; `all` stands for a corpus without partitions.
-fn is_partition_name(name: &str) -> bool {
+pub(super) fn is_partition_name(name: &str) -> bool {
     name != "all"
         && !name.starts_with('.')
         && (1..=64).contains(&name.len())

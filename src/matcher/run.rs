@@ -36,8 +36,10 @@ pub struct ChunkPairs {
     pub without_candidate: usize,
     /// The selected pairs, in catalog order. Empty where swaps are to be chosen instead.
     pub pairs: Vec<Pair>,
-    /// Two samples that could be swapped, where swaps are to be chosen.
-    pub edges: Vec<Swap>,
+    /// The best set of swaps, where swaps are to be chosen.
+    pub swaps: Vec<Swap>,
+    /// Couples of samples that could be swapped.
+    pub possible_swaps: usize,
 }
 
 /// One split over one partition.
@@ -129,8 +131,8 @@ const SAMPLED: usize = 50;
 /// Two images this similar or more are near-duplicates to anybody who looks.
 const NEAR_DUPLICATE: f32 = 0.95;
 
-/// Matches one chunk for several splits with the same eligible samples. With `swaps`, a split balanced by swaps gives the
-/// couples that could be swapped instead of pairs.
+/// Matches one chunk for several splits with the same eligible samples. With `swaps`, a split balanced by swaps gives swaps
+/// instead of pairs.
 pub fn match_chunk(
     bounds: &[&Bound<'_>],
     chunk: &Chunk,
@@ -143,14 +145,20 @@ pub fn match_chunk(
     let mut found = vec![ChunkPairs::default(); jobs.len()];
     for j in swapped {
         let (edges, without_candidate) = edges(&jobs[j], progress);
-        found[j] = ChunkPairs { captions: jobs[j].pristine.len(), without_candidate, pairs: Vec::new(), edges };
+        found[j] = ChunkPairs {
+            captions: jobs[j].pristine.len(),
+            without_candidate,
+            pairs: Vec::new(),
+            possible_swaps: edges.len(),
+            swaps: match_swaps(edges).0,
+        };
     }
     let (numbers, jobs): (Vec<usize>, Vec<Job<'_>>) =
         jobs.into_iter().enumerate().filter(|(j, _)| selected.contains(j)).unzip();
     for (j, pairs) in numbers.into_iter().zip(select(&jobs, progress)) {
         let captions = pairs.len();
         let pairs: Vec<Pair> = pairs.into_iter().flatten().collect();
-        found[j] = ChunkPairs { captions, without_candidate: captions - pairs.len(), pairs, edges: Vec::new() };
+        found[j] = ChunkPairs { captions, without_candidate: captions - pairs.len(), pairs, ..ChunkPairs::default() };
     }
     found
 }
@@ -169,7 +177,7 @@ pub fn run(
         let done = run_partition(bounds, partition, settings, progress);
         let name = done.first().map_or(String::new(), |p| p.name.clone());
         if merged && settings.balance {
-            let stream = settings.seed ^ u64::from(partition.map_or(0, |p| p + 1));
+            let stream = settings.seed.wrapping_add(u64::from(partition.map_or(0, |p| p + 1)) << 48);
             sets.push((name, merge_partition(bounds, &done, stream)?));
         }
         splits.iter_mut().zip(done).for_each(|(split, pairs)| split.1.push(pairs));
@@ -266,8 +274,8 @@ fn look_at(bound: &Bound<'_>, pair: &Pair) -> (bool, Vec<Rule>) {
 
 /// Swaps are chosen chunk by chunk; what is dropped for balance is dropped over the partition.
 fn choose_swaps(found: Vec<ChunkPairs>, summary: &mut PartitionSummary) -> Vec<Pair> {
-    let possible = found.iter().map(|c| c.edges.len()).sum();
-    let chosen: Vec<Swap> = found.into_iter().flat_map(|c| match_swaps(c.edges).0).collect();
+    let possible = found.iter().map(|c| c.possible_swaps).sum();
+    let chosen: Vec<Swap> = found.into_iter().flat_map(|c| c.swaps).collect();
     let before: Vec<Pair> = chosen.iter().flat_map(Swap::pairs).collect();
     (summary.selected_hard, summary.selected_easy) = hard_and_easy(&before);
     let swaps = chosen.len();

@@ -56,8 +56,8 @@ pub enum VectorError {
         /// Its value.
         value: f32,
     },
-    /// The vector's length does not fit f32.
-    #[error("its length is beyond what f32 holds")]
+    /// The scores of such a vector would not be finite.
+    #[error("its length is beyond 1e18, so that its dot products may not be finite; scale the vectors down")]
     TooLong,
 }
 
@@ -79,7 +79,8 @@ pub fn prepare(vector: &mut [f32], metric: Metric) -> Result<f32, VectorError> {
         return Err(VectorError::NotFinite { at, value });
     }
     let length = vector.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
-    if !(length as f32).is_finite() {
+    // The product of two such lengths, and so every score, stays finite.
+    if length > 1e18 {
         return Err(VectorError::TooLong);
     }
     if metric == Metric::Cosine {

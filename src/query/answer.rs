@@ -70,7 +70,7 @@ impl Hit {
 /// How an answer was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// `exact_scan` or `exact_postings`.
+    /// `exact_scan`, `exact_postings`, or `none` where the caption itself fails a rule.
     pub strategy: &'static str,
     /// Why this one.
     pub reason: String,
@@ -81,7 +81,7 @@ pub struct Plan {
     /// Candidates whose score was computed.
     pub scored: u64,
     /// Candidates rejected, by the first rule that failed. Rules about two sides are tested only for candidates
-    /// that would have entered the answer.
+    /// that would have entered the answer so far, so their counts depend on how many threads shared the work.
     pub rejected: RuleCounts,
     /// Candidates of the pool that meet every rule about one side.
     pub eligible: u64,

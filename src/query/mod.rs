@@ -55,23 +55,15 @@ pub enum Error {
         /// The modality.
         modality: String,
     },
-    /// A query vector does not fit.
-    #[error("query vector {row}: {what}")]
-    BadVector {
-        /// 0-based row of the query file.
-        row: usize,
-        /// What is wrong with it.
-        what: String,
-    },
     /// A rule lacks its fact on the query's side.
-    #[error(
-        "rule {rule} needs a fact that the query does not bring: {why}; give it with --meta FACTS.json, or let the rule hold with --waive {rule}"
-    )]
+    #[error("rule {rule} needs a fact that the query does not bring: {why}; {cure}")]
     MissingFact {
         /// The rule.
         rule: String,
         /// What is missing.
         why: String,
+        /// What can be done about it.
+        cure: String,
     },
     /// Adversarial order needs the caption's own image.
     #[error("--adversarial compares with the caption's own image, which only a sample of the index has: query by --id")]

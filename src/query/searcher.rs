@@ -94,7 +94,9 @@ impl<'a> Searcher<'a> {
         }
         let refusal = self.bound.refusal(subject);
         if let Some(refusal) = refusal.as_ref().filter(|r| r.verdict == Verdict::Unknown) {
-            return Err(Error::MissingFact { rule: refusal.rule.to_string(), why: refusal.why.clone() });
+            let (rule, why) = (refusal.rule.to_string(), refusal.why.clone());
+            let cure = cure(refusal.rule, subject.row.is_some());
+            return Err(Error::MissingFact { rule, why, cure });
         }
         let eligible = self.eligible(partition);
         let mut search = Search::new(self, subject, eligible);
@@ -121,10 +123,26 @@ impl<'a> Searcher<'a> {
             split: Some(self.bound.split.name.clone()),
             results,
             short,
-            plan: search.plan(wanted.adversarial),
-            explanation: (wanted.explain > 0).then(|| explain(self, subject, partition, wanted.explain)),
+            plan: if refusal.is_some() { search.no_plan() } else { search.plan(wanted.adversarial) },
             elapsed_us: start.elapsed().as_micros() as u64,
+            explanation: (wanted.explain > 0).then(|| explain(self, subject, partition, wanted.explain)),
         })
+    }
+}
+
+/// What can be done about a fact that the query's side lacks.
+fn cure(rule: Rule, of_archive: bool) -> String {
+    match (rule, of_archive) {
+        (Rule::MissingRow, _) => {
+            "it cannot be waived: add the vector to its matrix and rebuild, or ask for another sample".into()
+        }
+        (Rule::Place | Rule::ImageSimilarity, false) => {
+            format!("only samples of the archive have one: let the rule hold with --waive {rule}")
+        }
+        (_, false) => format!("give it with --meta FACTS.json, or let the rule hold with --waive {rule}"),
+        (_, true) => format!(
+            "add it to the metadata and rebuild (--meta serves captions from outside), or let the rule hold with --waive {rule}"
+        ),
     }
 }
 
@@ -229,6 +247,19 @@ impl<'s, 'a> Search<'s, 'a> {
         Ok(found)
     }
 
+    /// A caption that no candidate can be admissible for.
+    fn no_plan(&self) -> Plan {
+        Plan {
+            strategy: "none",
+            reason: "the caption itself fails a rule, so no candidate was looked at".to_owned(),
+            stages: Vec::new(),
+            visited: 0,
+            scored: 0,
+            rejected: RuleCounts::default(),
+            eligible: self.eligible.count,
+        }
+    }
+
     fn plan(&self, adversarial: bool) -> Plan {
         let mut rejected = self.rejected;
         rejected.merge(&self.eligible.refused);
@@ -242,7 +273,7 @@ impl<'s, 'a> Search<'s, 'a> {
                 format!("only the {} samples that picture one of the caption's persons are possible", rows.len()),
                 rows.len() as u64,
             ),
-            None => ("exact_scan", "every eligible candidate is scored".to_owned(), self.eligible.pool),
+            None => ("exact_scan", "every eligible candidate is scored".to_owned(), self.eligible.count),
         };
         Plan { strategy, reason, stages, visited, scored: self.scored, rejected, eligible: self.eligible.count }
     }

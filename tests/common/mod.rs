@@ -331,3 +331,13 @@ pub fn dump(index: &Index) -> String {
     }
     out
 }
+
+/// In the folder that MISPAIR_DATA names, or in `*/data` beside the project, where such a folder is.
+pub fn real_data(name: &str) -> PathBuf {
+    if let Some(root) = std::env::var_os("MISPAIR_DATA") {
+        return PathBuf::from(root).join(name);
+    }
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = fs::read_dir(&parent).into_iter().flatten().flatten().map(|e| e.path().join("data").join(name));
+    folders.into_iter().find(|p| p.exists()).unwrap_or(parent.join(name))
+}
