@@ -46,19 +46,15 @@ pub enum BindError {
         /// Would waiving a rule help?
         waivable: bool,
     },
-    /// A modality is compared in another way than the split needs.
+    /// CTI is a cosine.
     #[error(
-        "split {split} needs metric = {metric:?} for modality {modality:?}: {why}; change the corpus file and rebuild"
+        "split {split} compares captions and images by CTI, a cosine, and modality {modality:?} is compared by dot product: set metric = \"cosine\" for it in the corpus file and rebuild"
     )]
-    Metric {
+    CtiNeedsCosine {
         /// The split.
         split: String,
         /// The modality.
         modality: String,
-        /// What it needs.
-        metric: &'static str,
-        /// Why.
-        why: &'static str,
     },
     /// Swaps are of cosines.
     #[error(
@@ -117,15 +113,10 @@ impl<'a> Bound<'a> {
                 return Err(BindError::Widths { split, a, a_dim, b, b_dim });
             }
         }
-        let metrics = [
-            (&split.clip_text, clip_text.metric(), Metric::Cosine, "CTI is a cosine"),
-            (&split.clip_image, clip_image.metric(), Metric::Cosine, "CTI is a cosine"),
-            (&split.query, query.metric(), search.metric(), "its queries must be compared as what they search is"),
-        ];
-        if let Some((modality, _, want, why)) = metrics.into_iter().find(|m| m.1 != m.2) {
-            let metric = if want == Metric::Cosine { "cosine" } else { "dot" };
-            let (split, modality) = (split.name.clone(), modality.clone());
-            return Err(BindError::Metric { split, modality, metric, why });
+        for (modality, matrix) in [(&split.clip_text, clip_text), (&split.clip_image, clip_image)] {
+            if matrix.metric() != Metric::Cosine {
+                return Err(BindError::CtiNeedsCosine { split: split.name.clone(), modality: modality.clone() });
+            }
         }
         let ignore = split.rules.entities.as_ref().map_or(&[][..], |e| &e.ignore_labels);
         let ignored = index.catalog.labels().map(|l| ignore.iter().any(|i| i == l)).collect();

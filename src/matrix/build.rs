@@ -56,8 +56,10 @@ pub enum VectorError {
         /// Its value.
         value: f32,
     },
-    /// The scores of such a vector would not be finite.
-    #[error("its length is beyond 1e18, so that its dot products may not be finite; scale the vectors down")]
+    /// Its length, or a score, would not be finite.
+    #[error(
+        "its length is too much for f32 (1e18 under dot, so that scores stay finite; 3.4e38 under cosine); scale the vectors down"
+    )]
     TooLong,
 }
 
@@ -79,8 +81,9 @@ pub fn prepare(vector: &mut [f32], metric: Metric) -> Result<f32, VectorError> {
         return Err(VectorError::NotFinite { at, value });
     }
     let length = vector.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
-    // The product of two such lengths, and so every score, stays finite.
-    if length > 1e18 {
+    // Rows as given: the product of two lengths bounds every score, which must stay finite.
+    let longest = if metric == Metric::Dot { 1e18 } else { f64::from(f32::MAX) };
+    if length > longest {
         return Err(VectorError::TooLong);
     }
     if metric == Metric::Cosine {
@@ -149,5 +152,22 @@ impl MatrixWriter {
         self.out.section("of.row", &of_row)?;
         self.out.section("shape", &[dim as u64, self.to_row.len() as u64, metric as u64, dtype.size() as u64])?;
         Ok(self.out.finish()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_stay_finite() {
+        let long = [1e19f32, 0.0];
+        assert_eq!(prepare(&mut long.clone(), Metric::Dot), Err(VectorError::TooLong));
+        let mut unit = long;
+        assert_eq!(prepare(&mut unit, Metric::Cosine), Ok(1e19));
+        assert_eq!(unit, [1.0, 0.0]);
+        assert_eq!(prepare(&mut [f32::MAX; 3], Metric::Cosine), Err(VectorError::TooLong));
+        assert_eq!(prepare(&mut [0.0; 2], Metric::Cosine), Err(VectorError::Zero));
+        assert_eq!(prepare(&mut [0.0; 2], Metric::Dot), Ok(0.0));
     }
 }
