@@ -56,11 +56,6 @@ pub enum BindError {
         /// The modality.
         modality: String,
     },
-    /// Swaps are of cosines.
-    #[error(
-        "split {0} balances images by swaps, whose scores must be cosines: set metric = \"cosine\" for the modality it searches and rebuild, or balance_images = \"halves\""
-    )]
-    SwapsNeedCosine(String),
     /// Swaps are enumerated from posting lists of persons.
     #[error(
         "split {0} balances images by swaps, which are looked for among samples that picture one person: rule shared_person must be asked for, and not waived (or set balance_images = \"halves\")"
@@ -124,14 +119,11 @@ impl<'a> Bound<'a> {
         Ok(Bound { index, query, search, clip_text, clip_image, place, ignored, asked, split })
     }
 
-    /// Can a matched split be balanced as its file says? Swaps are enumerated from posting lists, and summed as cosines.
+    /// Can a matched split be balanced as its file says? Swaps are enumerated from posting lists.
     pub fn can_balance(&self) -> Result<(), BindError> {
         match self.split.balance_images {
             Balance::Swaps if !self.asks(Rule::SharedPerson) => {
                 Err(BindError::SwapsNeedPersons(self.split.name.clone()))
-            }
-            Balance::Swaps if self.search.metric() != Metric::Cosine => {
-                Err(BindError::SwapsNeedCosine(self.split.name.clone()))
             }
             _ => Ok(()),
         }
@@ -231,11 +223,14 @@ impl<'a> Bound<'a> {
         self.first_one_sided(&self.known_as_pristine(row))
     }
 
-    /// The rule that keeps this caption from being pristine: the first that lacks its fact, else the first that fails.
+    /// The first rule that keeps this caption from being pristine.
     pub fn refused(&self, subject: &Subject) -> Option<(Rule, Verdict)> {
-        let known = &subject.known;
-        let unknown = self.rules().iter().copied().find(|&r| self.one_sided(r, known) == Verdict::Unknown);
-        unknown.map(|rule| (rule, Verdict::Unknown)).or_else(|| self.first_one_sided(known))
+        self.first_one_sided(&subject.known)
+    }
+
+    /// The first rule that lacks its fact about this caption, whether or not another fails before it.
+    pub(super) fn lacks(&self, subject: &Subject) -> Option<Rule> {
+        self.rules().iter().copied().find(|&rule| self.one_sided(rule, &subject.known) == Verdict::Unknown)
     }
 
     /// The first one-sided rule that keeps a sample from being anybody's wrong image.

@@ -56,6 +56,12 @@ impl Bound<'_> {
         Some(Outcome { rule, verdict, why: self.about(rule, &subject.known, "the caption") })
     }
 
+    /// The first rule that lacks its fact about this caption, and what is missing.
+    pub fn missing_fact(&self, subject: &Subject) -> Option<Outcome> {
+        let rule = self.lacks(subject)?;
+        Some(Outcome { rule, verdict: Verdict::Unknown, why: self.about(rule, &subject.known, "the caption") })
+    }
+
     fn outcome(&self, rule: Rule, subject: &Subject, candidate: Row, theirs: &Known) -> Outcome {
         for (known, side) in [(&subject.known, "the caption"), (theirs, "the candidate")] {
             let verdict = self.one_sided(rule, known);

@@ -59,9 +59,9 @@ impl Swap {
         Swap { a: b, b: a, score, cti_a: cti_b, cti_b: cti_a, cti_ab: cti_ba, cti_ba: cti_ab }
     }
 
-    /// The score in units of 2⁻³⁰: exact from 2⁻⁷ in magnitude up, else off by at most 2⁻³¹. A cosine; ±2 at most.
-    fn units(&self) -> i64 {
-        (f64::from(self.score).clamp(-2.0, 2.0) * f64::from(1 << 30)).round() as i64
+    /// The score in units of `1 / scale`, off by half of one at most.
+    fn units(&self, scale: f64) -> i64 {
+        (f64::from(self.score) * scale).round() as i64
     }
 }
 
@@ -107,9 +107,21 @@ pub fn choose_swaps(swaps: Vec<Swap>) -> Swapped {
     Swapped { easy: pairs.len() - hard, pairs, found, dropped, hard, effort }
 }
 
+/// 2³⁰ for cosines: then scores are exact from 2⁻⁷ in magnitude up, else off by at most 2⁻³¹. Of greater scores (dot
+/// products) the largest takes 31 bits, too.
+fn scale(swaps: &[Swap]) -> f64 {
+    let largest = swaps.iter().map(|s| f64::from(s.score).abs()).fold(2.0, f64::max);
+    let mut scale = f64::from(1 << 30);
+    while largest * scale > f64::from(1u32 << 31) {
+        scale /= 2.0;
+    }
+    scale
+}
+
 /// The optimal choice, before anything is dropped; `a < b` in every swap, in order of `a`.
 pub fn match_swaps(swaps: Vec<Swap>) -> (Vec<Swap>, Effort) {
     let mut swaps: Vec<Swap> = swaps.into_iter().filter(|s| s.a != s.b).map(Swap::ordered).collect();
+    let scale = scale(&swaps);
     swaps.sort_unstable_by(|x, y| {
         let by_ctis = || {
             [x.cti_a, x.cti_b, x.cti_ab, x.cti_ba]
@@ -117,7 +129,7 @@ pub fn match_swaps(swaps: Vec<Swap>) -> (Vec<Swap>, Effort) {
                 .zip([y.cti_a, y.cti_b, y.cti_ab, y.cti_ba])
                 .fold(std::cmp::Ordering::Equal, |o, (p, q)| o.then(p.total_cmp(&q)))
         };
-        (x.a, x.b, y.hard(), x.units()).cmp(&(y.a, y.b, x.hard(), y.units())).then_with(by_ctis)
+        (x.a, x.b, y.hard(), x.units(scale)).cmp(&(y.a, y.b, x.hard(), y.units(scale))).then_with(by_ctis)
     });
     swaps.dedup_by_key(|s| (s.a, s.b));
     let mut rows: Vec<Row> = swaps.iter().flat_map(|s| [s.a, s.b]).collect();
@@ -125,10 +137,11 @@ pub fn match_swaps(swaps: Vec<Swap>) -> (Vec<Swap>, Effort) {
     rows.dedup();
     let vertex = |row: Row| rows.partition_point(|&r| r < row) as u32;
     let ends: Vec<(u32, u32)> = swaps.iter().map(|s| (vertex(s.a), vertex(s.b))).collect();
-    let (low, high) = swaps.iter().fold((i64::MAX, i64::MIN), |(l, h), s| (l.min(s.units()), h.max(s.units())));
+    let (low, high) =
+        swaps.iter().fold((i64::MAX, i64::MIN), |(l, h), s| (l.min(s.units(scale)), h.max(s.units(scale))));
     // One pair more from H outweighs all that the scores of n/2 swaps can differ in.
     let per_hard = if swaps.is_empty() { 0 } else { (rows.len() as i128 / 2) * i128::from(high - low) + 1 };
-    let value = |e: usize| i128::from(swaps[e].hard()) * per_hard - i128::from(swaps[e].units());
+    let value = |e: usize| i128::from(swaps[e].hard()) * per_hard - i128::from(swaps[e].units(scale));
     let (mates, effort) = maximum_matching(rows.len() as u32, &ends, value);
     let chosen = ends.iter().zip(swaps).filter(|((a, b), _)| mates[*a as usize] == Some(*b)).map(|(_, s)| s).collect();
     (chosen, effort)
@@ -155,6 +168,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The scale of scores that are cosines.
+    const COSINES: f64 = (1 << 30) as f64;
+
     /// A swap among `n` rows from a few small numbers: many ties.
     fn swap(n: u32) -> impl Strategy<Value = Swap> {
         (0..n, 0..n, 0i8..6, [0u8..4, 0u8..4, 0u8..4, 0u8..4]).prop_map(|(a, b, score, ctis)| {
@@ -172,12 +188,12 @@ mod tests {
             return without;
         }
         let (count, hard, low) = brute(rest, used | both);
-        without.max((count + 1, hard + usize::from(s.hard()), low - s.units()))
+        without.max((count + 1, hard + usize::from(s.hard()), low - s.units(COSINES)))
     }
 
     fn worth(swaps: &[Swap]) -> (usize, usize, i64) {
         let hard = swaps.iter().map(|s| usize::from(s.hard())).sum();
-        (swaps.len(), hard, -swaps.iter().map(Swap::units).sum::<i64>())
+        (swaps.len(), hard, -swaps.iter().map(|s| s.units(COSINES)).sum::<i64>())
     }
 
     /// The rule of dropping as it is worded.

@@ -2,7 +2,7 @@
 
 use super::explain::explain;
 use super::{Answer, Error, Hit, Plan};
-use crate::constraints::{Bound, Rule, RuleCounts, Subject, Verdict};
+use crate::constraints::{Bound, Rule, RuleCounts, Subject};
 use crate::exact::{Exact, Pool};
 use crate::kernels::Block;
 use crate::rows::RowSet;
@@ -92,12 +92,11 @@ impl<'a> Searcher<'a> {
         if wanted.adversarial && own.is_none() {
             return Err(Error::NoOwnImage);
         }
-        let refusal = self.bound.refusal(subject);
-        if let Some(refusal) = refusal.as_ref().filter(|r| r.verdict == Verdict::Unknown) {
-            let (rule, why) = (refusal.rule.to_string(), refusal.why.clone());
-            let cure = cure(refusal.rule, subject.row.is_some());
-            return Err(Error::MissingFact { rule, why, cure });
+        if let Some(missing) = self.bound.missing_fact(subject) {
+            let cure = cure(missing.rule, subject.row.is_some());
+            return Err(Error::MissingFact { rule: missing.rule.to_string(), why: missing.why, cure });
         }
+        let refusal = self.bound.refusal(subject);
         let eligible = self.eligible(partition);
         let mut search = Search::new(self, subject, eligible);
         let found = if refusal.is_some() { Vec::new() } else { search.run(wanted)? };
