@@ -343,6 +343,9 @@ fn what_is_there_already() {
     folder.replace("corpus.toml", "again", "small");
     build("new/index").ok();
     assert_eq!(files(folder.0.path()), old, "the same corpus, the same bytes");
+    fs::write(folder.path("new/index/notes.txt"), "mine").unwrap();
+    build("new/index").fails(1, &["new/index", "--force will not replace it", "remove it yourself"]);
+    fs::remove_file(folder.path("new/index/notes.txt")).unwrap();
     fs::create_dir_all(folder.path("home/photos")).unwrap();
     build("home").fails(1, &["home", "--force will not replace it", "remove it yourself"]);
     build("catalog.jsonl").fails(1, &["catalog.jsonl", "--force will not replace it"]);

@@ -9,7 +9,7 @@ use crate::formats::{RecordError, read_csv, read_jsonl, read_metadata, read_visu
 use crate::index::{CATALOG, MANIFEST, matrix_file, write_manifest};
 use crate::mapped::Mapped;
 use crate::matrix::{self, MatrixSettings, MatrixWriter};
-use crate::publish::Staging;
+use crate::publish::{self, Staging};
 use crate::wire::{Checksum, Written};
 use crate::words::Facts;
 use rayon::prelude::*;
@@ -53,6 +53,9 @@ pub struct Report {
 
 /// Builds an index at `out`. Nothing is there before everything is; with `replace` the old index stays until then.
 pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Result<Report, Error> {
+    if replace && out.file_name().is_some() && !holds_an_index_alone(out) {
+        return Err(publish::Error::NotOurs(out.into()).into());
+    }
     let staging = Staging::begin(out, replace, MANIFEST)?;
     let estimate = Estimate::of(corpus);
     talk.note(&format!(
@@ -220,6 +223,13 @@ fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) ->
         })?;
     }
     Ok(())
+}
+
+/// May what is at this path be replaced by an index? Nothing there, an empty folder, or an index and nothing else.
+fn holds_an_index_alone(path: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(path) else { return !path.exists() };
+    let names: Vec<_> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.is_empty() || names.iter().any(|n| n == MANIFEST) && names.iter().all(|n| n.ends_with(".mispair"))
 }
 
 fn each_file<T>(
