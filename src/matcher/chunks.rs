@@ -65,6 +65,11 @@ pub fn shuffle<T>(items: &mut [T], seed: u64, stream: u64) {
     key[..8].copy_from_slice(&seed.to_le_bytes());
     let mut rng = ChaCha8Rng::from_seed(key);
     rng.set_stream(stream);
+    shuffle_by(items, &mut rng);
+}
+
+/// Fisher–Yates by whatever comes next from `rng`.
+pub(super) fn shuffle_by<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for i in (1..items.len()).rev() {
         // A multiplication instead of a remainder: the bias is below 2⁻³² for any number of samples.
         let j = (u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64;

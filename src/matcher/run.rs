@@ -9,7 +9,7 @@ use super::edges::edges;
 use super::merge::{MergeError, Merged, Source, merge};
 use super::pair::{Pair, hard_and_easy};
 use super::select::select;
-use super::swaps::{Swap, drop_for_balance, match_swaps};
+use super::swaps::{Swap, match_swaps, settle_swaps};
 use crate::constraints::{Balance, Bound, Rule, RuleCounts, Subject};
 use crate::words::Row;
 use rayon::prelude::*;
@@ -242,7 +242,7 @@ fn finish_partition(
     };
     let by_swaps = settings.balance && bound.split.balance_images == Balance::Swaps;
     let pairs = if by_swaps {
-        choose_swaps(found, &mut summary)
+        settle(found, &mut summary)
     } else {
         let mut pairs: Vec<Pair> = found.into_iter().flat_map(|c| c.pairs).collect();
         pairs.sort_unstable_by_key(|p| p.pristine);
@@ -273,25 +273,22 @@ fn look_at(bound: &Bound<'_>, pair: &Pair) -> (bool, Vec<Rule>) {
 }
 
 /// Swaps are chosen chunk by chunk; what is dropped for balance is dropped over the partition.
-fn choose_swaps(found: Vec<ChunkPairs>, summary: &mut PartitionSummary) -> Vec<Pair> {
+fn settle(found: Vec<ChunkPairs>, summary: &mut PartitionSummary) -> Vec<Pair> {
     let possible = found.iter().map(|c| c.possible_swaps).sum();
     let chosen: Vec<Swap> = found.into_iter().flat_map(|c| c.swaps).collect();
     let before: Vec<Pair> = chosen.iter().flat_map(Swap::pairs).collect();
     (summary.selected_hard, summary.selected_easy) = hard_and_easy(&before);
-    let swaps = chosen.len();
-    let kept = drop_for_balance(chosen);
-    let mut pairs: Vec<Pair> = kept.iter().flat_map(Swap::pairs).collect();
-    pairs.sort_unstable_by_key(|p| p.pristine);
-    let (hard, easy) = hard_and_easy(&pairs);
-    (summary.trimmed_hard, summary.trimmed_easy) = (summary.selected_hard - hard, summary.selected_easy - easy);
+    let settled = settle_swaps(chosen);
+    summary.trimmed_hard = summary.selected_hard - settled.hard;
+    summary.trimmed_easy = summary.selected_easy - settled.easy;
     summary.swaps = Some(SwapSummary {
         possible,
-        chosen: swaps,
-        dropped: swaps - kept.len(),
+        chosen: settled.found,
+        dropped: settled.dropped,
         // Only a damaged index has more.
         lost_to_swaps: summary.captions.saturating_sub(summary.without_candidate + before.len()),
     });
-    pairs
+    settled.pairs
 }
 
 /// A full scan for a few captions: which rule rejects how many of the samples of their chunk.

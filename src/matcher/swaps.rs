@@ -98,13 +98,19 @@ pub struct Swapped {
 /// work but the algorithm's own, and no approximation behind one.
 pub fn choose_swaps(swaps: Vec<Swap>) -> Swapped {
     let (chosen, effort) = match_swaps(swaps);
+    Swapped { effort, ..settle_swaps(chosen) }
+}
+
+/// The second half of [`choose_swaps`], for swaps chosen chunk by chunk with [`match_swaps`]: drops for balance what is
+/// to be dropped over all of them. `effort` is that of no choice.
+pub fn settle_swaps(chosen: Vec<Swap>) -> Swapped {
     let found = chosen.len();
     let kept = drop_for_balance(chosen);
     let dropped = found - kept.len();
     let hard = kept.iter().map(|s| usize::from(s.hard())).sum();
     let mut pairs: Vec<Pair> = kept.iter().flat_map(Swap::pairs).collect();
     pairs.sort_unstable_by_key(|p| p.pristine);
-    Swapped { easy: pairs.len() - hard, pairs, found, dropped, hard, effort }
+    Swapped { easy: pairs.len() - hard, pairs, found, dropped, hard, effort: Effort::default() }
 }
 
 /// 2³⁰ for cosines: then scores are exact from 2⁻⁷ in magnitude up, else off by at most 2⁻³¹. Of greater scores (dot
@@ -148,7 +154,7 @@ pub fn match_swaps(swaps: Vec<Swap>) -> (Vec<Swap>, Effort) {
 }
 
 /// Drops swaps for the balance of H and L, as [`choose_swaps`] says.
-pub fn drop_for_balance(mut swaps: Vec<Swap>) -> Vec<Swap> {
+fn drop_for_balance(mut swaps: Vec<Swap>) -> Vec<Swap> {
     // #H − #L over both pairs of every swap.
     let mut lead: i64 = swaps.iter().map(|s| 2 * i64::from(s.hard()) - 2).sum();
     swaps.sort_unstable_by(|x, y| y.ease().total_cmp(&x.ease()).then(y.a.cmp(&x.a)));

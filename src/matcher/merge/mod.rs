@@ -15,10 +15,11 @@
 //! | `mod.rs` | what is asked and answered, the draw |
 //! | `tests.rs` | the rules on random splits, brute force on tiny ones |
 
+use super::chunks::shuffle_by;
 use super::pair::{Pair, hard_and_easy};
 use crate::words::Row;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
@@ -243,10 +244,7 @@ impl Stock {
     fn cast_lots(&mut self, rng: &mut ChaCha8Rng) {
         let n = self.units.len();
         let mut lots: Vec<u32> = (0..n as u32).collect();
-        for i in (1..n).rev() {
-            let j = (u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64;
-            lots.swap(i, j as usize);
-        }
+        shuffle_by(&mut lots, rng);
         self.units.iter_mut().zip(lots).for_each(|(unit, lot)| unit.rank = lot);
     }
 
