@@ -2,7 +2,7 @@
 //!
 //! It follows NewsCLIPpings (Luo, Darrell and Rohrbach, EMNLP 2021): candidates are ranked by a *split*'s
 //! similarity, must meet its constraints (other entities, other days, …), and those that CLIP prefers to the true image
-//! come first. Everything here is exact: the answers of a full scan.
+//! come first. The exact answer, that of a full scan, defines what is right; graphs come near it, measured.
 //!
 //! ```
 //! use mispair::constraints::{Bound, Split, Subject};
@@ -41,17 +41,19 @@
 //! |---|---|---|
 //! | 0 words | [`words`] | ids, samples, orders, names, times |
 //! | 1 bytes | [`wire`], [`mapped`], [`publish`], [`kernels`] | index files, maps, folders that appear whole, dot products; the only `unsafe` |
-//! | 2 data | [`rows`], [`catalog`], [`matrix`], [`index`] | sets of rows, the corpus, its vectors, both bound together |
-//! | 3 engines | [`exact`], [`constraints`] | ground-truth search; rules and splits |
+//! | 2 data | [`rows`], [`catalog`], [`matrix`], [`codes`], [`index`] | sets of rows, the corpus, its vectors, their one-byte codes, all bound together |
+//! | 3 engines | [`exact`], [`graph`], [`constraints`] | ground-truth search; approximate search; rules and splits |
 //! | 4 decisions | [`matcher`], [`query`] | a whole corpus into pairs; one caption into an answer |
 //! | 5 outside | [`formats`], [`import`], [`dataset`], [`newsroom`], [`cli`] | other people's files; the command line |
 
 pub mod catalog;
 pub mod cli;
+pub mod codes;
 pub mod constraints;
 pub mod dataset;
 pub mod exact;
 pub mod formats;
+pub mod graph;
 pub mod import;
 pub mod index;
 pub mod kernels;

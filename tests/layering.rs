@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer map: who stands on which floor.
-const LAYERS: [(&str, u8); 22] = [
+const LAYERS: [(&str, u8); 23] = [
     ("words", 0),
     ("wire", 1),
     ("mapped", 1),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, u8); 22] = [
     ("matrix", 2),
     ("catalog", 2),
     ("rows", 2),
+    ("codes", 2),
     ("index", 2),
     ("exact", 3),
     ("graph", 3),
@@ -31,10 +32,12 @@ const LAYERS: [(&str, u8); 22] = [
 ];
 
 /// Arrows on one floor. Everything else points down. Engines, and the two faces, do not know each other.
-const ACROSS: [(&str, &str); 12] = [
+const ACROSS: [(&str, &str); 14] = [
     ("wire", "mapped"),
     ("index", "catalog"),
     ("index", "matrix"),
+    ("index", "codes"),
+    ("codes", "matrix"),
     ("query", "matcher::select"),
     ("report", "query"),
     ("report", "matcher"),

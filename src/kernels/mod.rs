@@ -23,6 +23,7 @@
 //! | `operand.rs` | what kernels are generic over: element types, picks of rows |
 //! | `scalar.rs` | the definition above, word for word: the oracle |
 //! | `avx2/` | AVX2 + FMA + F16C: register tiles, prefetch, cache blocking |
+//! | `code_dots.rs` | 16-bit weights with rows of 8-bit codes; prefetching |
 //! | `skim.rs` | which scores reach a bar |
 //! | `tests.rs` | every kernel against the oracle, bit for bit |
 //!
@@ -32,6 +33,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod block;
+mod code_dots;
 mod operand;
 mod scalar;
 mod skim;
@@ -40,6 +42,7 @@ mod tests;
 mod view;
 
 pub use block::Block;
+pub use code_dots::{CODE_PAD, CodeRows, code_dots, code_dots_at, padded_codes, prefetch};
 pub use skim::skim;
 pub use view::{Elements, Row, Rows};
 
@@ -162,6 +165,37 @@ impl Kernels {
     /// As [`dots_at`].
     pub fn dots_at(self, queries: &[f32], rows: Rows<'_>, at: &[u32], out: &mut [f32]) {
         self.run(queries, rows, at, out);
+    }
+
+    /// As [`code_dots`].
+    ///
+    /// # Panics
+    /// As [`code_dots`].
+    pub fn code_dots(self, weights: &[i16], rows: CodeRows<'_>, out: &mut [i32]) {
+        assert!(weights.len() == rows.stride() && out.len() == rows.len(), "one query, one place a row");
+        match self.backend {
+            Backend::Scalar => {
+                out.iter_mut().enumerate().for_each(|(r, dot)| *dot = code_dots::scalar(weights, rows.row(r)));
+            }
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx2(avx2) => avx2.code_dots(weights, rows, out),
+        }
+    }
+
+    /// As [`code_dots_at`].
+    ///
+    /// # Panics
+    /// As [`code_dots_at`].
+    #[inline]
+    pub fn code_dots_at(self, weights: &[i16], rows: CodeRows<'_>, at: &[u32], out: &mut [i32]) {
+        assert!(weights.len() == rows.stride() && out.len() == at.len(), "one query, one place a row");
+        match self.backend {
+            Backend::Scalar => {
+                out.iter_mut().zip(at).for_each(|(dot, &r)| *dot = code_dots::scalar(weights, rows.row(r as usize)));
+            }
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx2(avx2) => avx2.code_dots_at(weights, rows, at, out),
+        }
     }
 
     fn run(self, queries: &[f32], rows: Rows<'_>, pick: impl Pick, out: &mut [f32]) {

@@ -186,3 +186,30 @@ fn blocks_hold_what_is_pushed_and_are_aligned() {
     assert_eq!(block.padded(1..2)[13..], [0.0; 3], "stored padding is not taken over");
     assert_eq!(block.all().as_ptr() as usize % 64, 0);
 }
+
+proptest! {
+    /// Whatever the weights and codes, overflow included.
+    #[test]
+    fn code_dots_match_the_definition(n in 0usize..12, dim in 1usize..200, seed: u64, at in prop::collection::vec(0u32..12, 0..9)) {
+        use super::{CodeRows, padded_codes};
+        let stride = padded_codes(dim);
+        let mut state = seed;
+        let mut next = || { state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); state >> 33 };
+        let codes: Vec<i8> = (0..n * stride).map(|_| next() as i8).collect();
+        let weights: Vec<i16> = (0..stride).map(|_| next() as i16).collect();
+        let rows = CodeRows::new(&codes, dim);
+        prop_assert_eq!(rows.len(), n);
+        let want: Vec<i32> = (0..n).map(|r| {
+            let sum: i64 = weights.iter().zip(rows.row(r)).map(|(&w, &c)| i64::from(w) * i64::from(c)).sum();
+            sum as i32
+        }).collect();
+        let at: Vec<u32> = at.into_iter().filter(|&r| (r as usize) < n).collect();
+        for kernels in [Kernels::best(), Kernels::scalar()] {
+            let (mut all, mut some) = (vec![0; n], vec![0; at.len()]);
+            kernels.code_dots(&weights, rows, &mut all);
+            kernels.code_dots_at(&weights, rows, &at, &mut some);
+            prop_assert_eq!(&all, &want);
+            prop_assert_eq!(some, at.iter().map(|&r| want[r as usize]).collect::<Vec<_>>());
+        }
+    }
+}

@@ -59,6 +59,10 @@ pub enum Kind {
     Catalog = 2,
     /// One modality's vectors.
     Matrix = 3,
+    /// One modality's codes.
+    Codes = 4,
+    /// One modality's graph.
+    Graph = 5,
 }
 
 /// A 128-bit xxh3 checksum, as stored.

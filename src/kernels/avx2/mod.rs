@@ -22,8 +22,10 @@
 //! |---|---|
 //! | `mod.rs` | the order in which queries and rows meet: caches, main memory, prefetching |
 //! | `cell.rs` | one tile: the loop of multiply-adds, the sums of lanes |
+//! | `codes.rs` | weights with rows of 8-bit codes |
 
 mod cell;
+mod codes;
 
 use super::operand::{Element, Pick};
 use cell::{add, dot, sum8};
