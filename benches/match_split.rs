@@ -10,14 +10,17 @@ use mispair::import::{Corpus, Silent, build};
 use mispair::index::Index;
 use mispair::kernels;
 use mispair::matcher::chunks::{Chunk, pool_rows};
-use mispair::matcher::run::match_chunk;
+use mispair::matcher::run::{Settings, match_chunk};
 use mispair::matrix::{Dtype, Matrix};
 use mispair::newsroom::{Newsroom, generate};
+use mispair::retrieve::Engine;
 use mispair::words::Row;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
+
+const SETTINGS: Settings = Settings { chunk_size: None, seed: 1, balance: true, engine: Engine::Exact };
 
 /// An index of a newsroom whose eligible samples are about `samples`; made once a size.
 fn index(samples: u32) -> Index {
@@ -87,10 +90,10 @@ fn splits(c: &mut Criterion) {
         });
     });
     for bound in &bounds {
-        group.bench_function(&bound.split.name, |b| b.iter(|| match_chunk(&[bound], &chunk, true, &|_| {})));
+        group.bench_function(&bound.split.name, |b| b.iter(|| match_chunk(&[bound], &chunk, SETTINGS, &|_| {})));
     }
     let all: Vec<&Bound<'_>> = bounds.iter().collect();
-    group.bench_function("all four together", |b| b.iter(|| match_chunk(&all, &chunk, true, &|_| {})));
+    group.bench_function("all four together", |b| b.iter(|| match_chunk(&all, &chunk, SETTINGS, &|_| {})));
     group.finish();
 }
 
@@ -104,7 +107,7 @@ fn turns(bounds: &[Bound<'_>], chunk: &Chunk) {
         product(texts, texts, &chunk.rows);
         let bare = start.elapsed().as_secs_f64();
         let start = Instant::now();
-        let found = match_chunk(&[&bounds[1]], chunk, true, &|_| {});
+        let found = match_chunk(&[&bounds[1]], chunk, SETTINGS, &|_| {});
         let matched = start.elapsed().as_secs_f64();
         println!(
             "round {round}: two products {bare:.2} s; {} {matched:.2} s, {} pairs; {:.3} times the products",
@@ -118,11 +121,11 @@ fn turns(bounds: &[Bound<'_>], chunk: &Chunk) {
     println!("median {:.3} times the products", ratios[1]);
     for bound in bounds {
         let start = Instant::now();
-        black_box(match_chunk(&[bound], chunk, true, &|_| {}));
+        black_box(match_chunk(&[bound], chunk, SETTINGS, &|_| {}));
         println!("{} alone {:.2} s", bound.split.name, start.elapsed().as_secs_f64());
     }
     let start = Instant::now();
-    black_box(match_chunk(&bounds.iter().collect::<Vec<_>>(), chunk, true, &|_| {}));
+    black_box(match_chunk(&bounds.iter().collect::<Vec<_>>(), chunk, SETTINGS, &|_| {}));
     println!("all four together {:.2} s", start.elapsed().as_secs_f64());
 }
 

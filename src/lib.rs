@@ -11,6 +11,7 @@
 //! use mispair::matrix::Dtype;
 //! use mispair::newsroom::{Newsroom, generate};
 //! use mispair::query::{Searcher, Wanted};
+//! use mispair::retrieve::Engine;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let dir = tempfile::tempdir()?;
@@ -27,7 +28,7 @@
 //! let searcher = Searcher::new(Bound::new(&index, Split::builtin("semantics_clip_text_text")?)?);
 //! let bound = searcher.bound();
 //! let row = index.catalog.rows().find(|&row| bound.refused_as_pristine(row).is_none()).expect("an eligible caption");
-//! let wanted = Wanted { k: 3, adversarial: true, unique_image: true, explain: 5 };
+//! let wanted = Wanted { k: 3, adversarial: true, unique_image: true, explain: 5, engine: Engine::Auto, ef: None };
 //! let pool = index.catalog.partition(row);
 //! let answer = searcher.answer(&Subject::of_row(bound, row), pool, wanted, serde_json::json!({"id": index.catalog.id(row)}))?;
 //! assert_eq!(answer.results.len(), 3);
@@ -41,9 +42,9 @@
 //! |---|---|---|
 //! | 0 words | [`words`] | ids, samples, orders, names, times |
 //! | 1 bytes | [`wire`], [`mapped`], [`publish`], [`kernels`] | index files, maps, folders that appear whole, dot products; the only `unsafe` |
-//! | 2 data | [`rows`], [`catalog`], [`matrix`], [`codes`], [`index`] | sets of rows, the corpus, its vectors, their one-byte codes, all bound together |
-//! | 3 engines | [`exact`], [`graph`], [`constraints`] | ground-truth search; approximate search; rules and splits |
-//! | 4 decisions | [`matcher`], [`query`] | a whole corpus into pairs; one caption into an answer |
+//! | 2 data | [`rows`], [`catalog`], [`matrix`], [`codes`], [`graph`], [`index`] | sets of rows, the corpus, its vectors, their codes, a graph over these, all bound together |
+//! | 3 engines | [`exact`], [`constraints`] | ground-truth search; rules and splits |
+//! | 4 decisions | [`retrieve`], [`matcher`], [`query`], [`report`] | which engine for which caption; a whole corpus into pairs; one caption into an answer; engines measured |
 //! | 5 outside | [`formats`], [`import`], [`dataset`], [`newsroom`], [`cli`] | other people's files; the command line |
 
 pub mod catalog;
@@ -63,6 +64,8 @@ pub mod matrix;
 pub mod newsroom;
 pub mod publish;
 pub mod query;
+pub mod report;
+pub mod retrieve;
 pub mod rows;
 pub mod wire;
 pub mod words;

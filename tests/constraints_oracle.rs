@@ -91,7 +91,7 @@ fn corpus(seed: u64) -> Written {
     samples[0]["entities"] = (0..200).map(|i| json!([format!("{}{i}", chance.below(10)), "ORG"])).collect();
     let mut modality = |name, metric| {
         let rows = (0..n).map(|i| (i == 0 || chance.happens(88)).then(|| vector(&mut chance, metric == "dot")));
-        Modality { name, metric, dtype: "f32", encoder: None, rows: rows.collect() }
+        Modality { name, metric, dtype: "f32", encoder: None, graph: false, rows: rows.collect() }
     };
     let modalities = vec![
         modality("clip-image", "cosine"),
@@ -395,8 +395,14 @@ fn names_under_two_labels_and_days_to_the_microsecond() {
         sample(3, month - 0.000_001, json!([["Oslo", "GPE"], ["Bern", "GPE"]])),
         sample(4, month, json!([["x", "DATE"], {"text": "y", "label": "ORG", "link": "Rome"}])),
     ];
-    let modality =
-        |name| Modality { name, metric: "cosine", dtype: "f32", encoder: None, rows: vec![Some(vec![1.0, 0.5]); 5] };
+    let modality = |name| Modality {
+        name,
+        metric: "cosine",
+        dtype: "f32",
+        encoder: None,
+        graph: false,
+        rows: vec![Some(vec![1.0, 0.5]); 5],
+    };
     let modalities = vec![modality("clip-image"), modality("clip-text")];
     let dir = tempfile::tempdir().unwrap();
     let index = Written { partitions: Vec::new(), samples, modalities }.build(dir.path());

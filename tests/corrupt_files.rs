@@ -11,6 +11,7 @@ use mispair::formats::{Annotation, AnnotationFile};
 use mispair::index::{Index, MANIFEST};
 use mispair::matcher::run::{Settings, run as match_all};
 use mispair::query::{Plain, Searcher, Wanted, plain};
+use mispair::retrieve::Engine;
 use mispair::wire::Checksum;
 use mispair::words::{Order, Row};
 use serde_json::Value;
@@ -32,6 +33,7 @@ impl Patient {
         let dir = tempfile::tempdir().unwrap();
         let mut corpus = newsy(20, 11, &["train", "test"]);
         corpus.modalities.retain(|m| m.name != "sbert-text");
+        corpus.modalities.iter_mut().for_each(|m| m.graph = m.metric == "cosine");
         corpus.build(dir.path());
         let mut files: Vec<_> = names(&dir.path().join("index"))
             .into_iter()
@@ -71,14 +73,18 @@ fn exercise(index: &Index) {
     for modality in &index.modalities {
         let query = vec![0.25; modality.matrix.dim()];
         for partition in [None, Some(0), Some(1), Some(9)] {
-            let wanted = Plain {
-                modality: &modality.name,
-                order: Order::Lowest,
-                k: 3,
-                unique_image: partition.is_none(),
-                partition,
-            };
-            let _ = black_box(plain(index, &query, wanted, Value::Null));
+            for (order, engine) in [(Order::Lowest, Engine::Exact), (Order::Highest, Engine::Graph)] {
+                let wanted = Plain {
+                    modality: &modality.name,
+                    order,
+                    k: 3,
+                    unique_image: partition.is_none(),
+                    partition,
+                    engine,
+                    ef: Some(5),
+                };
+                let _ = black_box(plain(index, &query, wanted, Value::Null));
+            }
         }
     }
     for name in builtin_names() {
@@ -92,12 +98,14 @@ fn exercise(index: &Index) {
         for row in [0, 7, catalog.len().saturating_sub(1), u32::MAX].map(Row) {
             let subject = Subject::of_row(searcher.bound(), row);
             for adversarial in [false, true] {
-                let wanted = Wanted { k: 4, adversarial, unique_image: adversarial, explain: 3 };
+                let engine = if row.0 == 7 { Engine::Graph } else { Engine::Exact };
+                let wanted = Wanted { k: 4, adversarial, unique_image: adversarial, explain: 3, engine, ef: None };
                 let _ = black_box(searcher.answer(&subject, catalog.partition(row), wanted, Value::Null));
             }
         }
         for balance in [false, true] {
-            let settings = Settings { chunk_size: balance.then_some(6), seed: 1, balance };
+            let engine = if balance { Engine::Graph } else { Engine::Exact };
+            let settings = Settings { chunk_size: balance.then_some(6), seed: 1, balance, engine };
             let _ = black_box(match_all(std::slice::from_ref(searcher.bound()), settings, false, &|_| {}));
         }
     }
@@ -299,6 +307,7 @@ fn files_of_another_index_version_or_kind() {
     let other = tempfile::tempdir().unwrap();
     let mut corpus = newsy(20, 12, &["train", "test"]);
     corpus.modalities.retain(|m| m.name != "sbert-text");
+    corpus.modalities.iter_mut().for_each(|m| m.graph = m.metric == "cosine");
     corpus.build(other.path());
     for (path, bytes) in &patient.files {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -329,12 +338,15 @@ fn files_of_another_index_version_or_kind() {
         fs::write(path, bytes).unwrap();
     }
     // A matrix where the catalog should be.
-    let (catalog, matrix) = (&patient.files[0], &patient.files[1]);
-    assert!(catalog.0.ends_with("catalog.mispair"));
+    let named = |name: &str| patient.files.iter().find(|(path, _)| path.ends_with(name)).unwrap();
+    let (catalog, matrix) = (named("catalog.mispair"), named("matrix-clip-image.mispair"));
     fs::write(&catalog.0, &matrix.1).unwrap();
     assert!(patient.complaint().unwrap().contains("kind of file 3, expected 2"));
-    // Two matrices of one shape, exchanged.
-    patient.mend();
-    fs::write(&patient.files[1].0, &patient.files[2].1).unwrap();
-    assert!(patient.complaint().is_some());
+    // Two files of one kind and shape, exchanged.
+    for kind in ["matrix", "codes", "graph"] {
+        patient.mend();
+        let [image, text] = ["image", "text"].map(|of| named(&format!("{kind}-clip-{of}.mispair")));
+        fs::write(&image.0, &text.1).unwrap();
+        assert!(patient.complaint().is_some(), "{kind}");
+    }
 }

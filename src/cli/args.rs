@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 use crate::constraints::Rule;
+use crate::retrieve::Engine;
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -45,6 +46,8 @@ pub enum Verb {
     Match(Match),
     /// A dataset with captions and image paths beside the ids
     Export(Export),
+    /// Recall, latency and queries a second against exact search: JSON, CSV, and a page of plots
+    Bench(Bench),
     /// The built-in splits as TOML: print one, change it, pass its path to --split
     Splits(Splits),
     /// A made-up photo archive in the published layout, for trying out and for measuring
@@ -163,7 +166,7 @@ pub struct Query {
     /// A sample of the index.
     #[arg(long, group = "who")]
     pub id: Option<String>,
-    /// A vector (or a batch of them) in the split's query modality, or in the searched one.
+    /// A vector (or a batch of them) in the split's query modality, or in the searched one; .fvecs and .fbin are read, too.
     #[arg(long, value_name = "F.npy", group = "who")]
     pub vector: Option<PathBuf>,
     /// With --modality and --id: take the sample's vector from this modality (default: the searched one).
@@ -175,9 +178,11 @@ pub struct Query {
     /// With --modality: the least similar first.
     #[arg(long, conflicts_with = "split")]
     pub lowest: bool,
-    /// Use the exact engine (the only one so far).
-    #[arg(long)]
-    pub exact: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Rows that a walk through a graph keeps in sight (default: what was measured to find 98% of the true ten nearest).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "exact")]
+    pub ef: Option<u32>,
     /// Also list the best-scoring rejected candidates, each with every rule it fails.
     #[arg(long, conflicts_with = "modality")]
     pub explain: bool,
@@ -199,6 +204,28 @@ pub struct Query {
     /// Table or JSON.
     #[arg(long, default_value = "table")]
     pub format: Format,
+}
+
+/// Which engine answers.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct EngineArgs {
+    /// Scan: the answer that defines what is right. Default: whatever is cheapest; the plan says which it was.
+    #[arg(long, conflicts_with = "graph")]
+    pub exact: bool,
+    /// Walk the graph, whatever it costs, wherever there is one that serves the order.
+    #[arg(long)]
+    pub graph: bool,
+}
+
+impl EngineArgs {
+    /// The engine chosen.
+    pub fn chosen(self) -> Engine {
+        match self {
+            EngineArgs { exact: true, .. } => Engine::Exact,
+            EngineArgs { graph: true, .. } => Engine::Graph,
+            _ => Engine::Auto,
+        }
+    }
 }
 
 /// What results are made unique by.
@@ -227,9 +254,8 @@ pub struct Match {
     /// Look for candidates among so many samples at a time (the paper: about 40,000). Default: the whole partition.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub chunk_size: Option<u32>,
-    /// Use the exact engine (the only one so far).
-    #[arg(long)]
-    pub exact: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Seed of the chunks, of the merged set and of the samples in the summary.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -240,6 +266,57 @@ pub struct Match {
     #[arg(long, value_name = "RULE")]
     pub waive: Vec<Rule>,
     /// Replace a dataset that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `mispair bench`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mispair bench indexes/news --out bench/news                       every cosine modality
+  mispair bench indexes/news --modality clip-image --from clip-text --queries 5000 --out bench/cross
+  mispair bench indexes/news --modality clip-image --query-file captions.fvecs --out bench/mine
+  mispair bench indexes/news --split semantics_clip_text_text --split scene_resnet_place --out bench/splits
+
+--out holds bench.html (plots and a table; open it in a browser), bench.csv (a row a measurement) and bench.json. Every
+setting runs with one thread and with all of them (--threads).")]
+pub struct Bench {
+    /// The index.
+    pub index: PathBuf,
+    /// Search this modality without constraints; may be repeated. Default, without --split: every cosine modality.
+    #[arg(long, value_name = "MODALITY")]
+    pub modality: Vec<String>,
+    /// Search by this split (built-in, or the path of a split file), under its constraints; may be repeated.
+    #[arg(long)]
+    pub split: Vec<String>,
+    /// Take the query vectors of --modality from this one. Default: for clip-image clip-text, else the searched one. Where the
+    /// graph was built with this one's vectors as known queries, those that were held out are asked.
+    #[arg(long, value_name = "MODALITY", requires = "modality", conflicts_with = "query_file")]
+    pub from: Option<String>,
+    /// How many captions to sample (fewer where there are fewer).
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub queries: u32,
+    /// Ask with these vectors (.npy, .fvecs, .fbin) instead; needs --modality.
+    #[arg(long, value_name = "F", requires = "modality", conflicts_with_all = ["queries", "split"])]
+    pub query_file: Option<PathBuf>,
+    /// How many results a query.
+    #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub k: u32,
+    /// How many rows walks through graphs keep in sight: one measurement each.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16,32,64,96,128,192,256,384",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub ef: Vec<u32>,
+    /// Let a rule of the splits hold without looking; may be repeated.
+    #[arg(long, value_name = "RULE", requires = "split")]
+    pub waive: Vec<Rule>,
+    /// The report: a folder that does not exist yet.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Seed of the sample.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Replace a report that is there.
     #[arg(long)]
     pub force: bool,
 }

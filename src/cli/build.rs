@@ -45,6 +45,19 @@ pub(super) fn make(corpus: &Corpus, out: &Path, force: bool, talk: &Bars) -> Res
         };
         talk.note(&format!("  {name:<14} {} × {dim}{missing}", count(*rows)));
     }
+    for (name, measured) in &report.graphs {
+        if let Some(step) = measured.usual() {
+            talk.note(&format!(
+                "  graph          {name}: recall@{} {:.4} at ef {}, {} of {} rows visited ({} held-out queries against a full scan)",
+                measured.k,
+                measured.recall(step),
+                step.ef,
+                count(step.visited / u64::from(measured.queries.max(1))),
+                count(report.modalities.iter().find(|m| m.0 == *name).map_or(0, |m| m.1)),
+                count(measured.queries)
+            ));
+        }
+    }
     if !report.partitions.is_empty() {
         let each: Vec<_> = report.partitions.iter().map(|(name, n)| format!("{name} {}", count(*n))).collect();
         talk.note(&format!("  partitions     {}", each.join(", ")));

@@ -13,6 +13,7 @@ use crate::matcher::run::{Outcome, Settings};
 use crate::matrix::Dtype;
 use crate::publish::Staging;
 use crate::query::{Searcher, Wanted};
+use crate::retrieve::Engine;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{self, Write};
@@ -54,7 +55,7 @@ pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
         bail!("no built-in split fits this index; add the modalities they need to the corpus file");
     }
     heading(&mut out, "2. match: for every caption the most convincing wrong image")?;
-    let settings = Settings { chunk_size: None, seed: args.seed, balance: true };
+    let settings = Settings { chunk_size: None, seed: args.seed, balance: true, engine: Engine::Auto };
     let staging = Staging::begin(&args.out.join("dataset"), true, SUMMARY)?;
     let outcome = matching::make(&index, &splits, splits.len() == builtin_names().len(), settings, staging, talk)?;
     matching::print(&outcome, &mut out)?;
@@ -207,7 +208,7 @@ fn one_query(index: &Index, splits: &[Split], outcome: &Outcome, out: &mut impl 
     let searcher = Searcher::new(Bound::new(index, split.clone())?);
     let subject = Subject::of_row(searcher.bound(), pair.pristine);
     let asked = serde_json::json!({ "id": id, "caption": index.catalog.caption(pair.pristine) });
-    let wanted = Wanted { k: 3, adversarial: true, unique_image: false, explain: 3 };
+    let wanted = Wanted { k: 3, adversarial: true, unique_image: false, explain: 3, engine: Engine::Auto, ef: None };
     let answer = searcher.answer(&subject, index.catalog.partition(pair.pristine), wanted, asked)?;
     query::people(&answer, out)
 }

@@ -2,7 +2,7 @@
 
 use super::args::{Format, Info, VerifyIndex};
 use super::render::{bytes, count, line, right, table};
-use crate::index::Index;
+use crate::index::{Index, Searchable};
 use crate::matrix::{Dtype, Metric};
 use anyhow::Result;
 use serde_json::json;
@@ -26,7 +26,7 @@ pub(super) fn verify(args: &VerifyIndex) -> Result<()> {
         "{}: sound, {} in {} files, {}",
         args.index.display(),
         bytes(index.bytes()),
-        index.modalities.len() + 2,
+        index.files(),
         index.checksum
     )?;
     Ok(())
@@ -39,11 +39,25 @@ fn metric(metric: Metric) -> &'static str {
     }
 }
 
-fn dtype(dtype: Dtype) -> &'static str {
+pub(super) fn dtype(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::F32 => "f32",
         Dtype::F16 => "f16",
     }
+}
+
+fn graph(searchable: &Searchable) -> serde_json::Value {
+    let measured = &searchable.measured;
+    let each = f64::from(measured.queries.max(1));
+    let steps = measured
+        .steps
+        .iter()
+        .map(|step| json!({"ef": step.ef, "recall": measured.recall(step), "visited": step.visited as f64 / each}));
+    json!({
+        "bytes": searchable.graph.bytes(), "m": searchable.graph.m(), "nodes": searchable.graph.nodes().collect::<Vec<_>>(),
+        "known_queries": searchable.known, "usual_ef": searchable.usual_ef(),
+        "measured": {"k": measured.k, "queries": measured.queries, "steps": steps.collect::<Vec<_>>()},
+    })
 }
 
 fn document(index: &Index) -> serde_json::Value {
@@ -57,6 +71,8 @@ fn document(index: &Index) -> serde_json::Value {
         json!({
             "name": m.name, "rows": m.matrix.len(), "dim": m.matrix.dim(), "metric": metric(m.matrix.metric()),
             "dtype": dtype(m.matrix.dtype()), "encoder": m.encoder, "bytes": m.matrix.bytes(),
+            "codes": m.codes.as_ref().map(|c| json!({"bytes": c.bytes()})),
+            "graph": m.graph.as_ref().map(graph),
         })
     });
     let known = facts(index);
@@ -115,5 +131,29 @@ fn people(index: &Index, out: &mut impl Write) -> Result<()> {
         ]);
     }
     writeln!(out, "{rows}")?;
+    let graphs: Vec<_> = index.modalities.iter().filter_map(|m| Some((m, m.graph.as_ref()?))).collect();
+    if !graphs.is_empty() {
+        writeln!(
+            out,
+            "\nGraphs, with recall against a full scan as it was measured when they were built (* the usual ef):\n"
+        )?;
+        let mut rows = table(&["graph", "size", "built with", "measured", "recall@k by ef"]);
+        for (m, searchable) in graphs {
+            let measured = &searchable.measured;
+            let usual = searchable.usual_ef();
+            let steps = measured.steps.iter().map(|step| {
+                let mark = if step.ef as usize == usual { "*" } else { "" };
+                format!("{}{mark}: {:.3}", step.ef, measured.recall(step))
+            });
+            rows.add_row(vec![
+                m.name.clone().into(),
+                right(bytes(m.search_bytes())),
+                searchable.known.as_ref().map_or("rows alone".to_owned(), |k| format!("captions of {k}")).into(),
+                format!("k {}, {} queries", measured.k, count(measured.queries)).into(),
+                steps.collect::<Vec<_>>().join(", ").into(),
+            ]);
+        }
+        writeln!(out, "{rows}")?;
+    }
     Ok(())
 }

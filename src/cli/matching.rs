@@ -22,8 +22,12 @@ pub(super) fn run(args: &Match, talk: &Bars) -> Result<()> {
     for split in &mut splits {
         waive(split, &args.waive)?;
     }
-    let settings =
-        Settings { chunk_size: args.chunk_size.map(|n| n as usize), seed: args.seed, balance: !args.no_balance };
+    let settings = Settings {
+        chunk_size: args.chunk_size.map(|n| n as usize),
+        seed: args.seed,
+        balance: !args.no_balance,
+        engine: args.engine.chosen(),
+    };
     if args.force && args.out.join(SUMMARY).exists() && !dataset::is_dataset(&args.out) {
         return Err(publish::Error::NotOurs(args.out.clone()).into());
     }
@@ -121,6 +125,12 @@ pub(super) fn print(outcome: &Outcome, out: &mut impl Write) -> Result<()> {
             ]);
         }
     }
+    let agreed: Vec<_> = outcome
+        .splits
+        .iter()
+        .flat_map(|(name, partitions)| partitions.iter().map(move |p| (name, p)))
+        .filter_map(|(name, p)| Some((name, &p.name, p.summary.agreement?)))
+        .collect();
     for (partition, merged) in outcome.merged.iter().flatten() {
         let pairs: Vec<_> = merged.blocks.iter().flat_map(|b| &b.pairs).collect();
         let hard = pairs.iter().filter(|p| p.hard()).count();
@@ -135,5 +145,13 @@ pub(super) fn print(outcome: &Outcome, out: &mut impl Write) -> Result<()> {
         ]);
     }
     writeln!(out, "{rows}")?;
+    for (name, partition, agreement) in agreed {
+        writeln!(
+            out,
+            "{name}, {partition}: chosen through graphs; a full scan chooses the same for {} of {} sampled captions",
+            count(agreement.same),
+            count(agreement.captions)
+        )?;
+    }
     Ok(())
 }

@@ -6,10 +6,11 @@
 //! |---|---|
 //! | `args.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
-//! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `export.rs`, `demo.rs` | the verbs |
+//! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `demo.rs` | the verbs |
 //! | `render.rs` | tables, numbers, texts for people |
 
 mod args;
+mod bench;
 mod build;
 mod demo;
 mod export;
@@ -74,6 +75,7 @@ fn dispatch(args: Args) -> Result<()> {
         Verb::VerifyIndex(a) => info::verify(&a),
         Verb::Query(a) => query::run(&a),
         Verb::Match(a) => matching::run(&a, &talk),
+        Verb::Bench(a) => bench::run(&a, &talk),
         Verb::Export(a) => export::run(&a),
         Verb::Splits(a) => splits(&a),
         Verb::Newsroom(a) => build::newsroom(&a, &talk),

@@ -4,8 +4,7 @@ use super::args::{Format, Query, Unique};
 use super::render::{count, line, right, table};
 use super::{split_named, usage, waive};
 use crate::constraints::{Bound, Subject, Vectors};
-use crate::formats::facts_from_json;
-use crate::formats::npy::NpyMatrix;
+use crate::formats::{self, facts_from_json};
 use crate::index::Index;
 use crate::kernels::Block;
 use crate::mapped::Mapped;
@@ -111,7 +110,9 @@ fn by_modality(index: &Index, modality: &str, partition: Option<u16>, args: &Que
     }
     let order = if args.lowest { Order::Lowest } else { Order::Highest };
     let unique_image = args.unique == Some(Unique::Image);
-    Ok(plain_batch(index, &queries, Plain { modality, order, k: args.k, unique_image, partition }, asked)?)
+    let (engine, ef) = (args.engine.chosen(), args.ef.map(|ef| ef as usize));
+    let plain = Plain { modality, order, k: args.k, unique_image, partition, engine, ef };
+    Ok(plain_batch(index, &queries, plain, asked)?)
 }
 
 fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) -> Result<Vec<Answer>> {
@@ -125,6 +126,8 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
         adversarial: args.adversarial,
         unique_image: args.unique == Some(Unique::Image),
         explain: if args.explain { EXPLAINED } else { 0 },
+        engine: args.engine.chosen(),
+        ef: args.ef.map(|ef| ef as usize),
     };
     if let Some(id) = &args.id {
         let row = find(index, id)?;
@@ -169,10 +172,10 @@ fn asked_vector(path: &Path, row: usize) -> Value {
 }
 
 /// Query vectors as stored rows are prepared: finite, of the right width, of unit length under cosine.
-fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<f32>>> {
+pub(super) fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<f32>>> {
     let map = Mapped::open(path).with_context(|| path.display().to_string())?;
-    let file = NpyMatrix::read(&map, path)?;
-    let (rows, width) = (file.rows(), file.cols());
+    let file = formats::read_vectors(&map, path)?;
+    let (rows, width) = (file.rows(), file.width());
     if rows == 0 {
         bail!("{}: no row, so no query", path.display());
     }

@@ -1,6 +1,7 @@
 //! Columns' means and steps; encoding; a query's weights and bounds.
 
 use crate::kernels::{Elements, Row, Rows, padded_codes};
+use crate::words::Order;
 use rayon::prelude::*;
 
 /// The greatest code.
@@ -29,6 +30,8 @@ pub struct CodeQuery {
     /// How far an estimate may be off, beside what the row's own error brings.
     slack: f64,
     length: f64,
+    /// No product stands for more than this, either way.
+    greatest: f64,
 }
 
 fn each(row: Row<'_>, mut f: impl FnMut(usize, f32)) {
@@ -112,7 +115,7 @@ impl Codebook {
         // A query that short has all weights 0; `slack` says what that costs.
         let unit = if most > 1e-30 { most / self.most_weight() } else { 1.0 };
         let mut weights = vec![0i16; padded_codes(dim)];
-        let (mut left, mut base, mut squares) = (0f64, 0f64, 0f64);
+        let (mut left, mut base, mut squares, mut sum) = (0f64, 0f64, 0f64, 0f64);
         for (i, (&y, &w)) in y.iter().zip(&scaled).enumerate() {
             let weight = (w / unit + ROUND) - ROUND;
             weights[i] = weight as i16;
@@ -120,13 +123,18 @@ impl Codebook {
             left += (y * f64::from(self.step[i]) - f64::from(unit) * f64::from(weight)).abs();
             base += y * f64::from(self.mean[i]);
             squares += y * y;
+            sum += f64::from(weight.abs());
         }
         let length = squares.sqrt();
         // |code · f| ≤ 127 · Σ|f|. The kernels' own rounding of x · y: a chain of stride / 8 additions and a tree of three over
         // products whose magnitudes sum to at most |x| · |y|; doubled, with room for this function's own rounding.
         let chain = (dim as f64 / 8.0 + 16.0) * 2f64.powi(-23);
-        let slack = f64::from(MOST) * left + chain * f64::from(longest_row) * length + f64::from(f32::MIN_POSITIVE);
-        CodeQuery { weights, base, unit: f64::from(unit), slack, length: length * (1.0 + 1e-9) }
+        let reach = f64::from(longest_row) * length;
+        // Beyond what f32 can add up, nothing is promised.
+        let sums = if reach < f64::from(f32::MAX) / 4.0 { chain * reach } else { f64::INFINITY };
+        let slack = f64::from(MOST) * left + sums + f64::from(f32::MIN_POSITIVE);
+        let unit = f64::from(unit);
+        CodeQuery { weights, base, unit, slack, length: length * (1.0 + 1e-9), greatest: unit * f64::from(MOST) * sum }
     }
 
     /// Weights that compare rows with one that is known by its codes; for building graphs, where no row is read again.
@@ -186,6 +194,23 @@ impl CodeQuery {
         self.base + self.unit * f64::from(product) - f64::from(error) * self.length - self.slack
     }
 
+    /// The bounds of many rows at once: how good in `order` the score of a row with this product and error can be at best:
+    /// [`CodeQuery::at_most`], or for [`Order::Lowest`] minus [`CodeQuery::at_least`]; a little above, never below. Where that is
+    /// no number (a damaged error, a query beyond what f32 holds) it is infinity. One error and one place in `out` a product.
+    pub fn at_best(&self, products: &[i32], errors: &[f32], order: Order, out: &mut [f32]) {
+        /// Five operations, and numbers themselves rounded to f32: each off by at most 2⁻²⁴ of all that is added up.
+        const ROUNDING: f64 = 1.0 / (1 << 20) as f64;
+        let sign = if order == Order::Highest { 1.0 } else { -1.0 };
+        let rounding = ROUNDING * (self.base.abs() + self.greatest + self.slack);
+        let fixed = ((sign * self.base + self.slack + rounding) as f32).next_up();
+        let length = ((self.length * (1.0 + ROUNDING)) as f32).next_up();
+        let unit = (sign * self.unit) as f32;
+        for ((out, &product), &error) in out.iter_mut().zip(products).zip(errors) {
+            let bound = fixed + unit * product as f32 + error * length;
+            *out = if bound <= f32::MAX { bound } else { f32::INFINITY };
+        }
+    }
+
     /// Products below this stand for scores below `score`, whatever the row, if its error is at most this.
     pub fn product_reaching(&self, score: f32, error: f32) -> i32 {
         let product = (f64::from(score) - self.base - f64::from(error) * self.length - self.slack) / self.unit;
@@ -232,6 +257,17 @@ mod tests {
                 prop_assert!(f64::from(score) <= query.at_most(products[r], errors[r]));
                 prop_assert!(f64::from(score) >= query.at_least(products[r], errors[r]));
                 prop_assert!(products[r] >= query.product_reaching(score, errors[r]));
+            }
+            let mut best = vec![0.0; n];
+            query.at_best(&products, &errors, Order::Highest, &mut best);
+            for r in 0..n {
+                let exact = query.at_most(products[r], errors[r]);
+                let wide = exact.abs() + 2.0 * f64::from(longest) * 10.0;
+                prop_assert!(f64::from(best[r]) >= exact && f64::from(best[r]) <= exact + 1e-5 * wide);
+            }
+            query.at_best(&products, &errors, Order::Lowest, &mut best);
+            for r in 0..n {
+                prop_assert!(f64::from(best[r]) >= -query.at_least(products[r], errors[r]));
             }
         }
     }

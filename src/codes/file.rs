@@ -85,6 +85,11 @@ impl Codes {
         CodeRows::new(&self.codes, self.book.dim())
     }
 
+    /// Elements of a row.
+    pub fn dim(&self) -> usize {
+        self.book.dim()
+    }
+
     /// How many rows.
     pub fn len(&self) -> usize {
         self.row.len()

@@ -17,20 +17,24 @@
 //! |---|---|
 //! | `mod.rs` | [`Exact`], what is asked and answered |
 //! | `pool.rs` | [`Pool`]: which rows may be found; catalog rows ↔ matrix rows |
-//! | `scan.rs` | cutting work for threads, the block loop |
+//! | `scan.rs` | the full scan: cutting work for threads, the block loop |
+//! | `pruned.rs` | the scan that reads one-byte codes first, and few rows |
 //! | `tests.rs` | against sorting everything |
 //!
 //! Unit rows make the dot product a cosine; the engine knows dot products only.
 
 mod pool;
+mod pruned;
 mod scan;
 #[cfg(test)]
 mod tests;
 
 pub use pool::Pool;
 
+use crate::codes::Codes;
 use crate::kernels::{Block, Rows};
 use crate::words::{Order, Scored};
+use pruned::Among;
 
 /// Why a search was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,13 +57,15 @@ pub enum Error {
         /// Entries of the map.
         got: usize,
     },
-    /// The map of rows goes back.
-    #[error("matrix row {at} stands for catalog row {row}, not above the row before it: the index is damaged; rebuild")]
-    MapOrder {
-        /// The matrix row.
-        at: usize,
-        /// Its catalog row.
-        row: u32,
+    /// The codes are not the matrix's.
+    #[error(
+        "codes of {got:?} (rows, width) beside a matrix of {expected:?}: the two come from different builds; rebuild"
+    )]
+    Codes {
+        /// Rows and width of the matrix.
+        expected: (usize, usize),
+        /// Rows and width of the codes.
+        got: (usize, usize),
     },
     /// A posting list goes back.
     #[error("entry {at} of a list of candidate rows is row {row}, not above the entry before it: sort and deduplicate")]
@@ -74,9 +80,11 @@ pub enum Error {
 /// What a search did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Scores computed: queries × rows of the pool.
+    /// Rows whose codes were looked at, each time. 0 for a full scan.
+    pub bounded: u64,
+    /// Scores computed. In a full scan queries × rows of the pool; beside codes only what the bounds left.
     pub scored: u64,
-    /// Calls of the predicate. Depends on how many threads shared the work; answers do not.
+    /// Calls of the predicate. In a full scan it depends on how many threads shared the work; answers do not.
     pub tested: u64,
 }
 
@@ -94,21 +102,34 @@ pub struct Found {
 pub struct Exact<'a> {
     rows: Rows<'a>,
     catalog_rows: &'a [u32],
+    codes: Option<&'a Codes>,
 }
 
 impl<'a> Exact<'a> {
-    /// Matrix row i holds the vector of catalog row `catalog_rows[i]`, strictly ascending.
+    /// Matrix row i holds the vector of catalog row `catalog_rows[i]`, strictly ascending. That is not checked here, where it
+    /// would cost as much as a search in a short list, but by `Matrix::verify`: in a map that goes back, rows of a pool are
+    /// missed, nothing else.
     ///
     /// # Errors
-    /// [`Error::MapLength`], [`Error::MapOrder`].
+    /// [`Error::MapLength`].
     pub fn new(rows: Rows<'a>, catalog_rows: &'a [u32]) -> Result<Exact<'a>, Error> {
         if rows.len() != catalog_rows.len() {
             return Err(Error::MapLength { expected: rows.len(), got: catalog_rows.len() });
         }
-        if let Some(i) = catalog_rows.windows(2).position(|w| w[0] >= w[1]) {
-            return Err(Error::MapOrder { at: i + 1, row: catalog_rows[i + 1] });
+        Ok(Exact { rows, catalog_rows, codes: None })
+    }
+
+    /// Reads the codes of these rows first, where that is faster. Answers stay the same, bit for bit. (Beside codes that are not
+    /// those of the rows, a damaged file's, they may be wrong; `Codes::verify` tells.)
+    ///
+    /// # Errors
+    /// [`Error::Codes`].
+    pub fn with_codes(self, codes: Option<&'a Codes>) -> Result<Exact<'a>, Error> {
+        let expected = (self.rows.len(), self.rows.dim());
+        match codes.map(|codes| (codes.len(), codes.dim())).filter(|&got| got != expected) {
+            Some(got) => Err(Error::Codes { expected, got }),
+            None => Ok(Exact { codes, ..self }),
         }
-        Ok(Exact { rows, catalog_rows })
     }
 
     /// For every query the `k` rows of `pool` that come first in `order` (score, then lower
@@ -119,8 +140,8 @@ impl<'a> Exact<'a> {
     /// query, and only when the row would enter the best k known to the thread that asks.
     /// Rows of the pool without a vector are passed over.
     ///
-    /// Beside the answers it takes at most 512 KiB per thread, and 12 k bytes per thread and query
-    /// of at most 1,024 queries at a time.
+    /// Beside the answers a full scan takes at most 512 KiB per thread, and 12 k bytes per thread and query of at most 1,024
+    /// queries at a time; with codes, 4 bytes per row and query of at most 8 queries at a time.
     ///
     /// # Errors
     /// [`Error::Width`], [`Error::ListOrder`].
@@ -135,7 +156,21 @@ impl<'a> Exact<'a> {
         if queries.dim() != self.rows.dim() {
             return Err(Error::Width { expected: self.rows.dim(), got: queries.dim() });
         }
+        let wanted = scan::Wanted { k, order, accept: &accept };
+        if let (Some(codes), Pool::Set(set)) = (self.codes, pool)
+            && pruned::looks_at_all(set.count(), codes.len())
+            && pruned::pays(queries.len(), set.count(), k)
+        {
+            return Ok(pruned::run(self, codes, queries, Among::Most(set), wanted));
+        }
         let at = pool.matrix_rows(self.catalog_rows)?;
-        Ok(scan::run(self, queries, at.as_deref(), scan::Wanted { k, order, accept: &accept }))
+        let rows = at.as_ref().map_or(self.rows.len(), Vec::len);
+        match self.codes {
+            Some(codes) if pruned::pays(queries.len(), rows, k) => {
+                let among = at.as_deref().map_or(Among::All, Among::Rows);
+                Ok(pruned::run(self, codes, queries, among, wanted))
+            }
+            _ => Ok(scan::run(self, queries, at.as_deref(), wanted)),
+        }
     }
 }

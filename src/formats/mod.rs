@@ -1,7 +1,7 @@
 //! Layer 5, other people's files: read and written. The head of each file states its format.
 //!
 //! ```text
-//!   npy  pickle ───► rows of f32, lazily, from mapped bytes ──┐
+//!   npy fvecs fbin pickle ─► rows of f32, from mapped bytes ──┐
 //!   data.json  JSONL  CSV ──► Sample, one call each ──────────┼──► whoever builds a corpus
 //!   metadata ──► (SampleId, Facts), one call each ────────────┘
 //!   annotations ◄──► Annotation
@@ -14,6 +14,7 @@
 //! | file | responsibility |
 //! |---|---|
 //! | `npy/` | numpy's arrays: matrices of floats, ids |
+//! | `vectors.rs` | matrices of floats by the ending of the name: `.npy`, `.fvecs`, `.fbin` |
 //! | `pickle/` | `{id: numpy array}` without Python, nothing executed |
 //! | `floats.rs` | three widths, two byte orders, any alignment |
 //! | `catalog_json.rs` | catalogs: VisualNews `data.json`, JSONL |
@@ -37,6 +38,7 @@ mod published;
 mod record;
 mod stream;
 mod tabular;
+mod vectors;
 
 pub use catalog_json::{read_jsonl, read_visual_news};
 pub use error::{FieldError, Place, RecordError, Where};
@@ -46,3 +48,4 @@ pub use metadata::read_metadata;
 pub use newsclippings::{Annotation, AnnotationFile, AnnotationWriter, read_annotations};
 pub use published::{PARTITIONS, Published, PublishedError, PublishedModality, find_published};
 pub use tabular::read_csv;
+pub use vectors::{Vectors, VectorsError, VectorsProblem, read_vectors};

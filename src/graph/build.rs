@@ -34,7 +34,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Params {
-        Params { m: 16, ef_construction: 200, seed: 0, cross: 16, alpha: 1.0 }
+        Params { m: 16, ef_construction: 100, seed: 0, cross: 16, alpha: 1.0 }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Layer 3: approximate search: a hierarchical small-world graph over the codes of a modality.
+//! Layer 2: approximate search: a hierarchical small-world graph over the codes of a modality.
 //!
 //! ```text
 //!   layer 2   o───────────────o            entry: slot 0

@@ -3,14 +3,14 @@
 use super::corpus::{CatalogFormat, Corpus, MatrixFile, ModalitySource, is_partition_name};
 use super::join::{Places, place};
 use super::source::{Maps, Source};
-use super::{Error, Estimate};
+use super::{Error, Estimate, search};
 use crate::catalog::{CatalogBuilder, WriteError};
 use crate::formats::{RecordError, read_csv, read_jsonl, read_metadata, read_visual_news};
 use crate::index::{CATALOG, MANIFEST, matrix_file, write_manifest};
 use crate::mapped::Mapped;
 use crate::matrix::{self, MatrixSettings, MatrixWriter};
 use crate::publish::{self, Staging};
-use crate::wire::{Checksum, Written};
+use crate::wire::{Checksum, Measured, Written};
 use crate::words::Facts;
 use rayon::prelude::*;
 use std::path::Path;
@@ -45,6 +45,8 @@ pub struct Report {
     pub left_out: usize,
     /// Modality, rows, dimensions.
     pub modalities: Vec<(String, usize, usize)>,
+    /// Modality, how much its graph finds.
+    pub graphs: Vec<(String, Measured)>,
     /// Partition, samples.
     pub partitions: Vec<(String, usize)>,
     /// Bytes of all files.
@@ -139,8 +141,14 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
         })
         .collect::<Result<_, _>>()?;
 
+    let search = search::build(folder, &corpus.modalities, samples as u32, talk)?;
+    let searched: u64 =
+        search.modalities.iter().map(|s| s.codes.bytes + s.graph.as_ref().map_or(0, |g| g.file.bytes)).sum();
+    let graphs = search.modalities.iter().filter_map(|s| Some((s.name.clone(), s.graph.as_ref()?.measured.clone())));
+    let graphs = graphs.collect();
+
     let named = corpus.modalities.iter().zip(&written).map(|(m, w)| (m.name.clone(), m.encoder.clone(), w.0));
-    let checksum = write_manifest(folder, &corpus.name, catalog_file, named.collect())?;
+    let checksum = write_manifest(folder, &corpus.name, catalog_file, named.collect(), search)?;
     staging.publish()?;
     Ok(Report {
         checksum,
@@ -148,7 +156,8 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
         left_out: all - samples,
         modalities: corpus.modalities.iter().zip(&written).map(|(m, w)| (m.name.clone(), w.1, w.2)).collect(),
         partitions,
-        bytes: catalog_file.bytes + written.iter().map(|w| w.0.bytes).sum::<u64>(),
+        graphs,
+        bytes: catalog_file.bytes + written.iter().map(|w| w.0.bytes).sum::<u64>() + searched,
     })
 }
 

@@ -59,6 +59,8 @@ pub struct ModalitySource {
     pub dtype: Dtype,
     /// What made the vectors.
     pub encoder: Option<String>,
+    /// Is a graph built? `None`: where searches gain by it.
+    pub graph: Option<bool>,
 }
 
 /// One matrix file.
@@ -111,6 +113,7 @@ struct ModalityTable {
     #[serde(default)]
     dtype: Dtype,
     encoder: Option<String>,
+    graph: Option<bool>,
 }
 
 const PATTERN: &str = "{partition}";
@@ -161,8 +164,13 @@ impl Corpus {
             let mut ids = ids.into_iter().map(|(path, _)| path);
             let files =
                 paths.into_iter().map(|(path, partition)| MatrixFile { path, ids: ids.next(), partition }).collect();
-            let ModalityTable { metric, dtype, encoder, .. } = table;
-            modalities.push(ModalitySource { name, files, metric, dtype, encoder });
+            let ModalityTable { metric, dtype, encoder, graph, .. } = table;
+            if graph == Some(true) && metric == Metric::Dot {
+                return Err(bad(format!(
+                    "modality {name:?}: a graph needs metric = \"cosine\"; searches by dot product are exact, so leave `graph` out"
+                )));
+            }
+            modalities.push(ModalitySource { name, files, metric, dtype, encoder, graph });
         }
         let corpus = Corpus {
             origin: path.into(),
@@ -187,6 +195,7 @@ impl Corpus {
         let owned = |partition: &str| Some(partition.to_owned());
         let modality = |m: crate::formats::PublishedModality| ModalitySource {
             name: m.name.to_owned(),
+            graph: None,
             metric: if m.metric == "dot" { Metric::Dot } else { Metric::Cosine },
             dtype,
             encoder: m.name.starts_with("clip-").then(|| "openai/clip-vit-base-patch32".to_owned()),

@@ -4,7 +4,8 @@
 //! CORPUS.toml ─┐                 catalog ──► samples ──┐
 //!              ├─► Corpus ──►    metadata ─► facts ────┼──► catalog.mispair ──┐
 //! DIR as       │                                       │                      ├─► manifest ─► published
-//! published ───┘                 matrices ─► id → row ─┴──► matrix-*.mispair ─┘
+//! published ───┘                 matrices ─► id → row ─┴──► matrix-*.mispair ─┤
+//!                                                               └► codes-*, graph-*
 //! ```
 //!
 //! Everything that can be wrong with the ids and the shapes is found before the first byte is written; a bad vector is
@@ -16,12 +17,14 @@
 //! | `source.rs` | one matrix file: ids and rows |
 //! | `join.rs` | samples, facts and rows brought together by id |
 //! | `build.rs` | the whole build, in order |
+//! | `search.rs` | codes and graphs, and how much they find |
 //! | `estimate.rs` | memory, disk and time, said beforehand |
 
 mod build;
 mod corpus;
 mod estimate;
 mod join;
+mod search;
 mod source;
 
 pub use build::{Report, Silent, Talk, build};
@@ -58,6 +61,12 @@ pub enum Error {
     /// A file of the index.
     #[error(transparent)]
     Wire(#[from] crate::wire::Error),
+    /// Vectors that cannot be compared; measuring recall.
+    #[error(transparent)]
+    Kernels(#[from] crate::kernels::Error),
+    /// The full scan that recall is measured against.
+    #[error(transparent)]
+    Exact(#[from] crate::exact::Error),
 }
 
 impl Error {

@@ -1,7 +1,7 @@
 //! Dot products of 16-bit weights with rows of 8-bit codes, and asking memory for rows ahead of time.
 //!
 //! ```text
-//!   weights   i16 i16 i16 …          one query
+//!   weights   i16 i16 i16 …          a query, `stride` of them; queries one after the other
 //!   codes     i8  i8  i8  …          one row, `stride` of them
 //!   dot       Σ weight · code        modulo 2³², so every order of addition gives the same bits
 //! ```
@@ -69,15 +69,17 @@ impl<'a> CodeRows<'a> {
     }
 }
 
-/// The dot products of one query's weights with every row.
+/// The dot products of every query's weights with every row: `out[q * rows.len() + r]`. Several queries share the reading and
+/// the widening of the codes.
 ///
 /// # Panics
-/// If `weights` is not one stride long, or `out` has not one place a row.
+/// If `weights` is no whole number of strides, or `out` has not one place for a query and a row.
 pub fn code_dots(weights: &[i16], rows: CodeRows<'_>, out: &mut [i32]) {
     Kernels::best().code_dots(weights, rows, out);
 }
 
-/// The dot products of one query's weights with the rows `at`, in any sequence; rows are prefetched.
+/// The dot products of every query's weights with the rows `at`, in any sequence; rows are prefetched:
+/// `out[q * at.len() + i]`.
 ///
 /// # Panics
 /// As [`code_dots`]; and if a row is not below `rows.len()`.
@@ -103,7 +105,18 @@ pub fn prefetch<T>(values: &[T], from: usize, len: usize) {
     let _ = (values, from, len);
 }
 
+/// The definition, for every query and row.
+pub(super) fn scalar_all<'a>(
+    weights: &[i16],
+    stride: usize,
+    rows: impl Iterator<Item = &'a [i8]> + Clone,
+    out: &mut [i32],
+) {
+    let pairs = weights.chunks_exact(stride).flat_map(|query| rows.clone().map(move |row| scalar(query, row)));
+    out.iter_mut().zip(pairs).for_each(|(dot, product)| *dot = product);
+}
+
 /// The definition.
-pub(super) fn scalar(weights: &[i16], row: &[i8]) -> i32 {
+fn scalar(weights: &[i16], row: &[i8]) -> i32 {
     weights.iter().zip(row).fold(0, |sum: i32, (&w, &c)| sum.wrapping_add(i32::from(w) * i32::from(c)))
 }

@@ -172,10 +172,12 @@ impl Kernels {
     /// # Panics
     /// As [`code_dots`].
     pub fn code_dots(self, weights: &[i16], rows: CodeRows<'_>, out: &mut [i32]) {
-        assert!(weights.len() == rows.stride() && out.len() == rows.len(), "one query, one place a row");
+        let stride = rows.stride();
+        assert!(weights.len().is_multiple_of(stride), "queries are not padded as the codes are");
+        assert_eq!(out.len(), weights.len() / stride * rows.len(), "one product per query and row");
         match self.backend {
             Backend::Scalar => {
-                out.iter_mut().enumerate().for_each(|(r, dot)| *dot = code_dots::scalar(weights, rows.row(r)));
+                code_dots::scalar_all(weights, stride, (0..rows.len()).map(|r| rows.row(r)), out);
             }
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2(avx2) => avx2.code_dots(weights, rows, out),
@@ -188,10 +190,12 @@ impl Kernels {
     /// As [`code_dots_at`].
     #[inline]
     pub fn code_dots_at(self, weights: &[i16], rows: CodeRows<'_>, at: &[u32], out: &mut [i32]) {
-        assert!(weights.len() == rows.stride() && out.len() == at.len(), "one query, one place a row");
+        let stride = rows.stride();
+        assert!(weights.len().is_multiple_of(stride), "queries are not padded as the codes are");
+        assert_eq!(out.len(), weights.len() / stride * at.len(), "one product per query and row");
         match self.backend {
             Backend::Scalar => {
-                out.iter_mut().zip(at).for_each(|(dot, &r)| *dot = code_dots::scalar(weights, rows.row(r as usize)));
+                code_dots::scalar_all(weights, stride, at.iter().map(|&r| rows.row(r as usize)), out);
             }
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2(avx2) => avx2.code_dots_at(weights, rows, at, out),

@@ -190,26 +190,30 @@ fn blocks_hold_what_is_pushed_and_are_aligned() {
 proptest! {
     /// Whatever the weights and codes, overflow included.
     #[test]
-    fn code_dots_match_the_definition(n in 0usize..12, dim in 1usize..200, seed: u64, at in prop::collection::vec(0u32..12, 0..9)) {
+    fn code_dots_match_the_definition(
+        m in 0usize..10, n in 0usize..90, dim in 1usize..200, seed: u64, at in prop::collection::vec(0u32..90, 0..40),
+    ) {
         use super::{CodeRows, padded_codes};
         let stride = padded_codes(dim);
         let mut state = seed;
         let mut next = || { state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); state >> 33 };
         let codes: Vec<i8> = (0..n * stride).map(|_| next() as i8).collect();
-        let weights: Vec<i16> = (0..stride).map(|_| next() as i16).collect();
+        let weights: Vec<i16> = (0..m * stride).map(|_| next() as i16).collect();
         let rows = CodeRows::new(&codes, dim);
         prop_assert_eq!(rows.len(), n);
-        let want: Vec<i32> = (0..n).map(|r| {
-            let sum: i64 = weights.iter().zip(rows.row(r)).map(|(&w, &c)| i64::from(w) * i64::from(c)).sum();
-            sum as i32
-        }).collect();
+        let want = |q: usize, r: usize| {
+            let pairs = weights[q * stride..].iter().zip(rows.row(r));
+            pairs.map(|(&w, &c)| i64::from(w) * i64::from(c)).sum::<i64>() as i32
+        };
+        let all: Vec<i32> = (0..m * n).map(|i| want(i / n, i % n)).collect();
         let at: Vec<u32> = at.into_iter().filter(|&r| (r as usize) < n).collect();
+        let some: Vec<i32> = (0..m * at.len()).map(|i| want(i / at.len(), at[i % at.len()] as usize)).collect();
         for kernels in [Kernels::best(), Kernels::scalar()] {
-            let (mut all, mut some) = (vec![0; n], vec![0; at.len()]);
-            kernels.code_dots(&weights, rows, &mut all);
-            kernels.code_dots_at(&weights, rows, &at, &mut some);
-            prop_assert_eq!(&all, &want);
-            prop_assert_eq!(some, at.iter().map(|&r| want[r as usize]).collect::<Vec<_>>());
+            let (mut out, mut out_at) = (vec![1; all.len()], vec![1; some.len()]);
+            kernels.code_dots(&weights, rows, &mut out);
+            kernels.code_dots_at(&weights, rows, &at, &mut out_at);
+            prop_assert_eq!(&out, &all);
+            prop_assert_eq!(&out_at, &some);
         }
     }
 }

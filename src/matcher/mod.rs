@@ -15,6 +15,7 @@
 //! | `best.rs` | one split over one chunk; the best candidate so far: H before L |
 //! | `select.rs` | adversarial CLIP selection by posting lists or by tiles |
 //! | `tiles.rs` | selection by tiles of matrix products |
+//! | `walk.rs` | selection through graphs, and how often a full scan chooses the same |
 //! | `edges.rs` | couples of samples that could be swapped |
 //! | `balance.rs` | 50–50 trimming of the splits balanced by CTI |
 //! | `swaps.rs` | the person split: which whole swaps, which of them to drop |
@@ -33,3 +34,6 @@ pub mod run;
 mod select;
 pub mod swaps;
 mod tiles;
+mod walk;
+
+pub use walk::{Agreement, Selection};

@@ -10,7 +10,9 @@ use super::merge::{MergeError, Merged, Source, merge};
 use super::pair::{Pair, hard_and_easy};
 use super::select::select;
 use super::swaps::{Swap, match_swaps, settle_swaps};
+use super::walk::{Agreement, Selection, agreement, by_graph, select_by_graph};
 use crate::constraints::{Balance, Bound, Rule, RuleCounts, Subject};
+use crate::retrieve::Engine;
 use crate::words::Row;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -25,6 +27,8 @@ pub struct Settings {
     pub seed: u64,
     /// Balance the splits, and merge them.
     pub balance: bool,
+    /// All with all, or through graphs.
+    pub engine: Engine,
 }
 
 /// What one chunk gives for one split.
@@ -40,6 +44,10 @@ pub struct ChunkPairs {
     pub swaps: Vec<Swap>,
     /// Couples of samples that could be swapped.
     pub possible_swaps: usize,
+    /// How they were selected.
+    pub selection: Selection,
+    /// How often a full scan chooses the same, where graphs chose.
+    pub agreement: Option<Agreement>,
 }
 
 /// One split over one partition.
@@ -74,6 +82,11 @@ pub struct PartitionSummary {
     pub trimmed_hard: usize,
     /// Pairs from L that balancing dropped.
     pub trimmed_easy: usize,
+    /// How pairs were selected.
+    pub selection: Selection,
+    /// How often a full scan chooses the same pair, where graphs chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
     /// How swaps were chosen, for a split balanced by swaps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swaps: Option<SwapSummary>,
@@ -131,14 +144,15 @@ const SAMPLED: usize = 50;
 /// Two images this similar or more are near-duplicates to anybody who looks.
 const NEAR_DUPLICATE: f32 = 0.95;
 
-/// Matches one chunk for several splits with the same eligible samples. With `swaps`, a split balanced by swaps gives swaps
-/// instead of pairs.
+/// Matches one chunk for several splits with the same eligible samples. Where settings ask for balance, a split balanced by
+/// swaps gives swaps instead of pairs.
 pub fn match_chunk(
     bounds: &[&Bound<'_>],
     chunk: &Chunk,
-    swaps: bool,
+    settings: Settings,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Vec<ChunkPairs> {
+    let (swaps, engine) = (settings.balance, settings.engine);
     let jobs: Vec<Job<'_>> = bounds.iter().map(|b| Job::new(b, &chunk.rows)).collect();
     let (swapped, selected): (Vec<usize>, Vec<usize>) =
         (0..jobs.len()).partition(|&j| swaps && bounds[j].split.balance_images == Balance::Swaps);
@@ -151,16 +165,29 @@ pub fn match_chunk(
             pairs: Vec::new(),
             possible_swaps: edges.len(),
             swaps: match_swaps(edges).0,
+            ..ChunkPairs::default()
         };
+    }
+    let (walked, selected): (Vec<usize>, Vec<usize>) = selected.into_iter().partition(|&j| by_graph(&jobs[j], engine));
+    for j in walked {
+        let pairs = select_by_graph(&jobs[j], engine, progress);
+        let agreement = Some(agreement(&jobs[j], &pairs));
+        found[j] = ChunkPairs { selection: Selection::Graph, agreement, ..ChunkPairs::of(pairs) };
     }
     let (numbers, jobs): (Vec<usize>, Vec<Job<'_>>) =
         jobs.into_iter().enumerate().filter(|(j, _)| selected.contains(j)).unzip();
     for (j, pairs) in numbers.into_iter().zip(select(&jobs, progress)) {
-        let captions = pairs.len();
-        let pairs: Vec<Pair> = pairs.into_iter().flatten().collect();
-        found[j] = ChunkPairs { captions, without_candidate: captions - pairs.len(), pairs, ..ChunkPairs::default() };
+        found[j] = ChunkPairs::of(pairs);
     }
     found
+}
+
+impl ChunkPairs {
+    fn of(pairs: Vec<Option<Pair>>) -> ChunkPairs {
+        let captions = pairs.len();
+        let pairs: Vec<Pair> = pairs.into_iter().flatten().collect();
+        ChunkPairs { captions, without_candidate: captions - pairs.len(), pairs, ..ChunkPairs::default() }
+    }
 }
 
 /// Matches a whole corpus. `progress` is told of every caption done; `merged`: make the merged set, too.
@@ -212,7 +239,7 @@ fn run_partition(
         let (together, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|&&b| cut[b] == cut[first]);
         let members: Vec<&Bound<'_>> = together.iter().map(|&b| &bounds[b]).collect();
         for chunk in &cut[first] {
-            for (&b, pairs) in together.iter().zip(match_chunk(&members, chunk, settings.balance, progress)) {
+            for (&b, pairs) in together.iter().zip(match_chunk(&members, chunk, settings, progress)) {
                 found[b].push(pairs);
             }
         }
@@ -237,6 +264,11 @@ fn finish_partition(
         captions: found.iter().map(|c| c.captions).sum(),
         chunks: cut.len(),
         without_candidate: found.iter().map(|c| c.without_candidate).sum(),
+        selection: found.iter().map(|c| c.selection).max().unwrap_or_default(),
+        agreement: found
+            .iter()
+            .filter_map(|c| c.agreement)
+            .reduce(|a, b| Agreement { captions: a.captions + b.captions, same: a.same + b.same }),
         rejections: sample_rejections(bound, cut, settings.seed),
         ..PartitionSummary::default()
     };

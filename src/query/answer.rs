@@ -2,6 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::constraints::{Outcome, RuleCounts};
+use crate::retrieve::Strategy;
 use crate::words::{Row, SampleId};
 use serde::Serialize;
 
@@ -31,6 +32,9 @@ pub struct Answer {
 pub struct Hit {
     /// 1 is the best.
     pub rank: usize,
+    /// Its row.
+    #[serde(skip)]
+    pub row: Row,
     /// The sample found.
     pub id: SampleId,
     /// The id whose image it carries (the same).
@@ -55,6 +59,7 @@ impl Hit {
         let id = catalog.id(row);
         Hit {
             rank: 0,
+            row,
             image_id: id.clone(),
             id,
             image_path: catalog.image_path(row).to_owned(),
@@ -70,8 +75,8 @@ impl Hit {
 /// How an answer was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// `exact_scan`, `exact_postings`, or `none` where the caption itself fails a rule.
-    pub strategy: &'static str,
+    /// Which way was taken; `none` where the caption itself fails a rule.
+    pub strategy: Strategy,
     /// Why this one.
     pub reason: String,
     /// The steps, in order.

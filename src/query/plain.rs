@@ -2,10 +2,9 @@
 
 use super::{Answer, Error, Hit, Plan};
 use crate::constraints::RuleCounts;
-use crate::exact::{Exact, Pool};
-use crate::index::Index;
+use crate::index::{Index, Modality};
 use crate::kernels::Block;
-use crate::matrix::Matrix;
+use crate::retrieve::{self, Asked, Candidates, Engine};
 use crate::rows::RowSet;
 use crate::words::{Order, Row};
 use std::collections::HashSet;
@@ -24,12 +23,15 @@ pub struct Plain<'a> {
     pub unique_image: bool,
     /// Only this partition.
     pub partition: Option<u16>,
+    /// By this engine.
+    pub engine: Engine,
+    /// Rows that a walk through a graph keeps in sight; `None`: what was measured to be enough.
+    pub ef: Option<usize>,
 }
 
 /// Answers one query: a vector of the modality's width and, under cosine, of unit length.
 pub fn plain(index: &Index, query: &[f32], wanted: Plain<'_>, asked: serde_json::Value) -> Result<Answer, Error> {
-    let matrix = matrix_of(index, wanted.modality)?;
-    let mut block = Block::new(matrix.dim())?;
+    let mut block = Block::new(modality_of(index, wanted.modality)?.matrix.dim())?;
     block.push(query)?;
     let mut answers = plain_batch(index, &block, wanted, vec![asked])?;
     answers.pop().ok_or(Error::ZeroK)
@@ -46,27 +48,29 @@ pub fn plain_batch(
     if wanted.k == 0 {
         return Err(Error::ZeroK);
     }
-    let matrix = matrix_of(index, wanted.modality)?;
+    let modality = modality_of(index, wanted.modality)?;
     let catalog = &index.catalog;
     let set = wanted.partition.map(|p| {
         let mut set = RowSet::new(catalog.len() as usize);
         // A damaged list may name rows that are not there.
-        catalog.partition_rows(p).iter().filter(|&&r| r < catalog.len()).for_each(|&r| {
-            set.insert(Row(r));
+        let rows = catalog.partition_rows(p).iter().filter(|&&r| r < catalog.len()).map(|&r| Row(r));
+        rows.filter(|&row| modality.matrix.has(row)).for_each(|row| {
+            set.insert(row);
         });
         set
     });
-    let pool = set.as_ref().map_or(Pool::All, Pool::Set);
-    let exact = Exact::new(matrix.rows(), matrix.catalog_rows())?;
+    let eligible = set.as_ref().map_or(modality.matrix.len(), RowSet::count) as u64;
+    let among = set.as_ref().map(|rows| Candidates { rows, count: eligible });
     let mut k = wanted.k;
-    let (found, scored) = loop {
-        let mut found = exact.top_k(queries, k, wanted.order, pool, |_, _| true)?;
+    let found = loop {
+        let wants = Asked { k, order: wanted.order, among, engine: wanted.engine, ef: wanted.ef };
+        let mut found = retrieve::plain(modality, queries, wants)?;
         if !wanted.unique_image {
-            break (found.best, found.counters.scored);
+            break found;
         }
         // A longer list loses nothing: it grows until every query has k images, or everything.
         let mut complete = true;
-        for list in &mut found.best {
+        for list in found.iter_mut().map(|f| &mut f.best) {
             let exhausted = list.len() < k;
             let mut seen = HashSet::new();
             list.retain(|s| seen.insert(catalog.image(s.row)));
@@ -74,37 +78,34 @@ pub fn plain_batch(
             list.truncate(wanted.k);
         }
         if complete {
-            break (found.best, found.counters.scored);
+            break found;
         }
         k = k.saturating_mul(4);
     };
-    let eligible =
-        set.as_ref().map_or(matrix.len(), |s| matrix.catalog_rows().iter().filter(|&&r| s.contains(Row(r))).count())
-            as u64;
-    let each = scored / found.len().max(1) as u64;
     let elapsed_us = start.elapsed().as_micros() as u64 / found.len().max(1) as u64;
-    let answers = found.into_iter().zip(asked).map(|(list, asked)| Answer {
+    let answers = found.into_iter().zip(asked).map(|(found, asked)| Answer {
         query: asked,
         split: None,
-        short: (list.len() < wanted.k).then(|| {
+        short: (found.best.len() < wanted.k).then(|| {
             format!(
                 "{:?} holds only {} {}",
                 wanted.modality,
-                list.len(),
+                found.best.len(),
                 if wanted.unique_image { "distinct images" } else { "rows" }
             )
         }),
-        results: list
+        results: found
+            .best
             .iter()
             .zip(1..)
             .map(|(s, rank)| Hit { rank, ..Hit::new(catalog, s.row, s.score, None, None) })
             .collect(),
         plan: Plan {
-            strategy: "exact_scan",
-            reason: "every row is scored".into(),
+            strategy: found.strategy,
+            reason: found.reason,
             stages: vec!["retrieve"],
-            visited: each,
-            scored: each,
+            visited: found.visited,
+            scored: found.scored,
             rejected: RuleCounts::default(),
             eligible,
         },
@@ -114,8 +115,8 @@ pub fn plain_batch(
     Ok(answers.collect())
 }
 
-fn matrix_of<'a>(index: &'a Index, modality: &str) -> Result<&'a Matrix, Error> {
-    index.matrix(modality).ok_or_else(|| Error::UnknownModality {
+fn modality_of<'a>(index: &'a Index, modality: &str) -> Result<&'a Modality, Error> {
+    index.modality(modality).ok_or_else(|| Error::UnknownModality {
         got: modality.to_owned(),
         have: index.modalities.iter().map(|m| m.name.clone()).collect(),
     })

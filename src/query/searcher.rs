@@ -3,12 +3,10 @@
 use super::explain::explain;
 use super::{Answer, Error, Hit, Plan};
 use crate::constraints::{Bound, Rule, RuleCounts, Subject};
-use crate::exact::{Exact, Pool};
-use crate::kernels::Block;
+use crate::retrieve::{self, Candidates, Class, Engine, Retrieved, Retriever, Strategy};
 use crate::rows::RowSet;
-use crate::words::{Row, Scored, TopK};
+use crate::words::{Row, Scored};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// What is asked of a split.
@@ -22,6 +20,10 @@ pub struct Wanted {
     pub unique_image: bool,
     /// How many rejected candidates to explain; 0: no explanation.
     pub explain: usize,
+    /// By this engine.
+    pub engine: Engine,
+    /// Rows that a walk through a graph keeps in sight; `None`: what was measured to be enough.
+    pub ef: Option<usize>,
 }
 
 /// A split bound to an index, ready to answer: who is eligible in each partition is found once.
@@ -122,7 +124,7 @@ impl<'a> Searcher<'a> {
             split: Some(self.bound.split.name.clone()),
             results,
             short,
-            plan: if refusal.is_some() { search.no_plan() } else { search.plan(wanted.adversarial) },
+            plan: search.plan(wanted.adversarial),
             elapsed_us: start.elapsed().as_micros() as u64,
             explanation: (wanted.explain > 0).then(|| explain(self, subject, partition, wanted.explain)),
         })
@@ -145,22 +147,18 @@ fn cure(rule: Rule, of_archive: bool) -> String {
     }
 }
 
-/// One run of a query, with its counters.
+/// One run of a query: what was found, and how.
 struct Search<'s, 'a> {
     searcher: &'s Searcher<'a>,
     subject: &'s Subject,
     eligible: &'s Eligible,
-    /// Candidates from posting lists, where the split has them.
-    posted: Option<Vec<Row>>,
-    scored: u64,
-    rejected: RuleCounts,
+    /// The last retrieval, its counts those of all.
+    last: Option<Retrieved>,
 }
 
 impl<'s, 'a> Search<'s, 'a> {
     fn new(searcher: &'s Searcher<'a>, subject: &'s Subject, eligible: &'s Eligible) -> Self {
-        let bound = &searcher.bound;
-        let posted = bound.has_postings().then(|| bound.posted(subject, &eligible.rows));
-        Search { searcher, subject, eligible, posted, scored: 0, rejected: RuleCounts::default() }
+        Search { searcher, subject, eligible, last: None }
     }
 
     /// The best `k`, in order.
@@ -168,7 +166,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let catalog = self.searcher.bound.catalog();
         let mut k = wanted.k;
         loop {
-            let found = self.ranked(k, wanted.adversarial)?;
+            let found = self.ranked(k, wanted)?;
             if !wanted.unique_image {
                 return Ok(found);
             }
@@ -184,96 +182,62 @@ impl<'s, 'a> Search<'s, 'a> {
         }
     }
 
-    fn ranked(&mut self, k: usize, adversarial: bool) -> Result<Vec<Scored>, Error> {
-        let bound = &self.searcher.bound;
-        (self.scored, self.rejected) = (0, RuleCounts::default());
-        let own = match self.subject.own_cti() {
-            Some(own) if adversarial => own,
-            _ => return self.top(k, |_| true),
-        };
-        let is_hard = |row| bound.cti(self.subject, row).is_some_and(|cti| cti >= own);
-        let mut found = self.top(k, is_hard)?;
-        if found.len() < k {
-            let rest = k - found.len();
-            found.extend(self.top(rest, |row| !is_hard(row))?);
-        }
-        Ok(found)
-    }
-
-    /// The best `k` admissible candidates of a class, by the split's order.
-    fn top(&mut self, k: usize, class: impl Fn(Row) -> bool + Sync) -> Result<Vec<Scored>, Error> {
-        let bound = &self.searcher.bound;
-        let Some(query) = &self.subject.vectors.query else { return Ok(Vec::new()) };
-        let rejected: [AtomicU64; Rule::ALL.len()] = Default::default();
-        let accept = |row: Row| {
-            if !class(row) {
-                return false;
-            }
-            if bound.admits(self.subject, row) {
-                return true;
-            }
-            if let Some(rule) = bound.first_failure(self.subject, row) {
-                rejected[rule as usize].fetch_add(1, Relaxed);
-            }
-            false
-        };
-        let (found, scored) = match &self.posted {
-            Some(rows) => {
-                let mut top = TopK::new(k, bound.order());
-                for &row in rows {
-                    if let Some(score) = bound.score(self.subject, row)
-                        && top.admits(Scored { score, row })
-                        && accept(row)
-                    {
-                        top.push(Scored { score, row });
-                    }
+    fn ranked(&mut self, k: usize, wanted: Wanted) -> Result<Vec<Scored>, Error> {
+        self.last = None;
+        let retriever = Retriever::new(&self.searcher.bound);
+        let mut top = |k, class| {
+            let among = Candidates { rows: &self.eligible.rows, count: self.eligible.count };
+            let wanted = retrieve::Wanted { k, class, engine: wanted.engine, ef: wanted.ef };
+            let mut found = retriever.best(self.subject, among, wanted)?;
+            let best = std::mem::take(&mut found.best);
+            if let Some(before) = self.last.take() {
+                found.visited += before.visited;
+                found.scored += before.scored;
+                found.rejected.merge(&before.rejected);
+                if found.strategy != before.strategy {
+                    found.reason = format!("{}; then: {}", before.reason, found.reason);
+                    found.strategy = before.strategy;
                 }
-                (top.into_sorted(), rows.len() as u64)
             }
-            None => {
-                let mut queries = Block::new(bound.search.dim())?;
-                queries.push(query.get(..bound.search.dim()).unwrap_or(query))?;
-                let exact = Exact::new(bound.search.rows(), bound.search.catalog_rows())?;
-                let pool = Pool::Set(&self.eligible.rows);
-                let mut found = exact.top_k(&queries, k, bound.order(), pool, |_, s| accept(s.row))?;
-                (found.best.pop().unwrap_or_default(), found.counters.scored)
-            }
+            self.last = Some(found);
+            Ok::<_, Error>(best)
         };
-        self.scored += scored;
-        for rule in Rule::ALL {
-            self.rejected.add_many(rule, rejected[rule as usize].load(Relaxed));
+        if !wanted.adversarial || self.subject.own_cti().is_none() || retriever.ranks_by_cti() {
+            return top(k, Class::Any);
+        }
+        let mut found = top(k, Class::Hard)?;
+        if found.len() < k {
+            found.extend(top(k - found.len(), Class::Easy)?);
         }
         Ok(found)
-    }
-
-    /// A caption that no candidate can be admissible for.
-    fn no_plan(&self) -> Plan {
-        Plan {
-            strategy: "none",
-            reason: "the caption itself fails a rule, so no candidate was looked at".to_owned(),
-            stages: Vec::new(),
-            visited: 0,
-            scored: 0,
-            rejected: RuleCounts::default(),
-            eligible: self.eligible.count,
-        }
     }
 
     fn plan(&self, adversarial: bool) -> Plan {
-        let mut rejected = self.rejected;
+        let Some(last) = &self.last else {
+            return Plan {
+                strategy: Strategy::None,
+                reason: "the caption itself fails a rule, so no candidate was looked at".to_owned(),
+                stages: Vec::new(),
+                visited: 0,
+                scored: 0,
+                rejected: RuleCounts::default(),
+                eligible: self.eligible.count,
+            };
+        };
+        let mut rejected = last.rejected;
         rejected.merge(&self.eligible.refused);
         let mut stages = vec!["retrieve", "constrain"];
         if adversarial {
             stages.push("adversarial_clip");
         }
-        let (strategy, reason, visited) = match &self.posted {
-            Some(rows) => (
-                "exact_postings",
-                format!("only the {} samples that picture one of the caption's persons are possible", rows.len()),
-                rows.len() as u64,
-            ),
-            None => ("exact_scan", "every eligible candidate is scored".to_owned(), self.eligible.count),
-        };
-        Plan { strategy, reason, stages, visited, scored: self.scored, rejected, eligible: self.eligible.count }
+        Plan {
+            strategy: last.strategy,
+            reason: last.reason.clone(),
+            stages,
+            visited: last.visited,
+            scored: last.scored,
+            rejected,
+            eligible: self.eligible.count,
+        }
     }
 }

@@ -22,14 +22,16 @@
 //! | `read.rs` | mapped file → typed sections, all checks |
 //! | `write.rs` | streaming writer: sections one after the other, header last |
 //! | `texts.rs` | a column of texts: offsets and bytes |
-//! | `manifest.rs` | the one variable-length record (the only place that names bincode) |
+//! | `manifest.rs` | the variable-length records (the only place that names bincode) |
 
 mod manifest;
 mod read;
 mod texts;
 mod write;
 
-pub use manifest::{FileRecord, Manifest, ModalityRecord};
+pub use manifest::{
+    FileRecord, GraphRecord, Manifest, Measured, MeasuredStep, ModalityRecord, SearchFiles, SearchRecord,
+};
 pub use read::{File, Section};
 pub use texts::{Texts, TextsWriter};
 pub use write::{FileWriter, Written};

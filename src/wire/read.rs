@@ -103,6 +103,11 @@ impl File {
         }
     }
 
+    /// Is there a section of this name?
+    pub fn has(&self, name: &str) -> bool {
+        self.table.iter().any(|e| e.tag == tag(name))
+    }
+
     /// A section of exactly `len` numbers.
     pub fn section_of<T: bytemuck::Pod>(&self, name: &str, len: usize) -> Result<Section<T>> {
         let section = self.section::<T>(name)?;

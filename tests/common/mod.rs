@@ -22,6 +22,8 @@ pub struct Modality {
     pub metric: &'static str,
     pub dtype: &'static str,
     pub encoder: Option<&'static str>,
+    /// Build a graph, however few the rows; else where searches gain by it.
+    pub graph: bool,
     pub rows: Vec<Option<Vec<f32>>>,
 }
 
@@ -51,6 +53,9 @@ impl Written {
             .unwrap();
             if let Some(encoder) = m.encoder {
                 writeln!(toml, "encoder = {encoder:?}").unwrap();
+            }
+            if m.graph {
+                writeln!(toml, "graph = true").unwrap();
             }
         }
         let path = dir.join("corpus.toml");
@@ -194,7 +199,14 @@ pub fn newsy(n: usize, seed: u64, partitions: &[&'static str]) -> Written {
     }
     let mut modality = |name, metric, dtype, dim: usize| {
         let rows = (0..n).map(|i| (i == 0 || !chance.happens(6)).then(|| chance.vector(dim)));
-        Modality { name, metric, dtype, encoder: (metric == "cosine").then_some("made/up"), rows: rows.collect() }
+        Modality {
+            name,
+            metric,
+            dtype,
+            encoder: (metric == "cosine").then_some("made/up"),
+            graph: false,
+            rows: rows.collect(),
+        }
     };
     let modalities = vec![
         modality("clip-image", "cosine", "f32", 12),

@@ -1,0 +1,138 @@
+//! Layer 4: the best admissible candidates of one caption, by whichever engine is cheapest.
+//!
+//! ```text
+//!                      ┌─ few are possible (posting lists) ───────────► score them all          exact_postings
+//!  caption ── plan ────┼─ most of what is near may be admissible ─────► walk the graph,         graph
+//!                      │                                                testing on the way
+//!                      ├─ few images beat the caption's own for CLIP ─► walk the images by CTI  graph_by_cti
+//!                      └─ otherwise, or told so ──────────────────────► scan                    exact_scan
+//!             a walk that has cost as much as a scan ends, and a scan follows              graph_then_scan
+//! ```
+//!
+//! Constraints are tested during the walk, never after it: rows that fail are walked through, and the walk goes on until k
+//! admissible ones are found. So no answer is short because the nearest rows were rejected.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `plan.rs` | what each way would cost |
+//! | `ranked.rs` | [`ranked`]: a walk, a scan, or one after the other |
+//! | `retriever.rs` | [`Retriever`]: one caption under a split's constraints; posting lists; by CTI |
+//! | `plain.rs` | [`plain`]: many queries, without constraints |
+//! | `measure.rs` | [`measure`]: how much a graph finds of what a scan finds |
+
+mod measure;
+mod plain;
+mod plan;
+mod ranked;
+mod retriever;
+
+pub use measure::measure;
+pub use plain::plain;
+pub use ranked::{Asked, Ranked, ranked};
+pub use retriever::Retriever;
+
+use crate::constraints::RuleCounts;
+use crate::rows::RowSet;
+use crate::words::Scored;
+use serde::Serialize;
+
+/// Which engine answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The cheapest.
+    #[default]
+    Auto,
+    /// Scans and posting lists only: the answer that defines what is right.
+    Exact,
+    /// The graph, whatever it costs, wherever there is one that serves the order.
+    Graph,
+}
+
+/// Which candidates, by how CLIP likes them beside the caption's own image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// All.
+    Any,
+    /// H: CTI(f) ≥ CTI(p).
+    Hard,
+    /// L: the others.
+    Easy,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// How many: at least 1.
+    pub k: usize,
+    /// Of these.
+    pub class: Class,
+    /// By this engine.
+    pub engine: Engine,
+    /// Rows that a walk keeps in sight; `None`: what was measured to be enough.
+    pub ef: Option<usize>,
+}
+
+/// Samples that meet every rule about one side: those among which a caption looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidates<'a> {
+    /// The samples.
+    pub rows: &'a RowSet,
+    /// How many.
+    pub count: u64,
+}
+
+/// What was found, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retrieved {
+    /// The best first; fewer than k only where fewer exist.
+    pub best: Vec<Scored>,
+    /// How.
+    pub strategy: Strategy,
+    /// Why so.
+    pub reason: String,
+    /// Candidates looked at, by their codes or their scores.
+    pub visited: u64,
+    /// Candidates whose score was computed.
+    pub scored: u64,
+    /// Candidates tested and rejected, by the first rule that failed; where a scan followed a walk, by each.
+    pub rejected: RuleCounts,
+}
+
+/// How an answer was found; see the picture above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Every candidate is scored, or shown by its bound not to matter.
+    ExactScan,
+    /// Every candidate on the posting lists is scored.
+    ExactPostings,
+    /// A walk in the split's order.
+    Graph,
+    /// A walk by CTI through the images that beat the caption's own; the best of them in the split's order.
+    GraphByCti,
+    /// A walk that was given up, and a scan.
+    GraphThenScan,
+    /// Nothing was looked for.
+    None,
+}
+
+impl Strategy {
+    /// As written in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Strategy::ExactScan => "exact_scan",
+            Strategy::ExactPostings => "exact_postings",
+            Strategy::Graph => "graph",
+            Strategy::GraphByCti => "graph_by_cti",
+            Strategy::GraphThenScan => "graph_then_scan",
+            Strategy::None => "none",
+        }
+    }
+}
+
+impl std::fmt::Display for Strategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,201 @@
+//! The ways to retrieve candidates.
+
+use super::plan::{scan_cost, walk_cost};
+use super::ranked::{Asked, no_graph, ranked};
+use super::{Candidates, Class, Engine, Retrieved, Strategy, Wanted};
+use crate::constraints::{Bound, Rule, RuleCounts, Subject};
+use crate::exact::Error;
+use crate::graph::Effort;
+use crate::index::Modality;
+use crate::kernels::dots_at;
+use crate::words::{Order, Row, Scored, TopK};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// How closely images are looked through by CTI at first, at least …
+const BY_CTI_EF: usize = 128;
+/// … and at most; beyond, a walk in the split's own order meets one that beats the caption's own soon enough.
+const MOST_BY_CTI_EF: usize = 1024;
+/// If one in so many of those in sight beats the caption's own, hardly one that does is out of sight.
+const IN_SIGHT: usize = 6;
+/// Rows by which the share of images that beat the caption's own is judged beforehand.
+const SAMPLE: usize = 256;
+/// Where at least this share does, they are met soon enough in the split's own order.
+const OFTEN: f64 = 0.02;
+
+/// A split bound to an index, with the graphs it can use.
+#[derive(Debug, Clone, Copy)]
+pub struct Retriever<'s, 'a> {
+    bound: &'s Bound<'a>,
+    search: Option<&'a Modality>,
+    images: Option<&'a Modality>,
+}
+
+/// The test of candidates, with its counts.
+struct Test<'t, 's, 'a> {
+    retriever: &'t Retriever<'s, 'a>,
+    subject: &'t Subject,
+    class: Class,
+    own: f32,
+    rejected: [AtomicU64; Rule::ALL.len()],
+}
+
+impl Test<'_, '_, '_> {
+    fn admits(&self, row: Row) -> bool {
+        let bound = self.retriever.bound;
+        let in_class = match self.class {
+            Class::Any => true,
+            Class::Hard => bound.cti(self.subject, row).is_some_and(|cti| cti >= self.own),
+            Class::Easy => !bound.cti(self.subject, row).is_some_and(|cti| cti >= self.own),
+        };
+        if !in_class {
+            return false;
+        }
+        if bound.admits(self.subject, row) {
+            return true;
+        }
+        if let Some(rule) = bound.first_failure(self.subject, row) {
+            self.rejected[rule as usize].fetch_add(1, Relaxed);
+        }
+        false
+    }
+
+    fn rejected(&self) -> RuleCounts {
+        let mut counts = RuleCounts::default();
+        Rule::ALL.into_iter().for_each(|rule| counts.add_many(rule, self.rejected[rule as usize].load(Relaxed)));
+        counts
+    }
+}
+
+impl<'s, 'a> Retriever<'s, 'a> {
+    /// For a bound split.
+    pub fn new(bound: &'s Bound<'a>) -> Retriever<'s, 'a> {
+        let modality = |name: &str| bound.index.modality(name);
+        Retriever { bound, search: modality(&bound.split.search), images: modality(&bound.split.clip_image) }
+    }
+
+    /// Is the split's order that of CTI itself? Then H comes before L of itself.
+    pub fn ranks_by_cti(&self) -> bool {
+        let split = &self.bound.split;
+        (&split.query, &split.search) == (&split.clip_text, &split.clip_image) && split.order == Order::Highest
+    }
+
+    /// Why no graph serves this split's order; `None` where one does.
+    pub fn no_graph(&self) -> Option<&'static str> {
+        match self.search {
+            Some(modality) => no_graph(modality, self.bound.order()),
+            None => Some("the index lacks the modality that is searched"),
+        }
+    }
+
+    /// The best candidates of a caption. The rules about its own side must hold; `Hard` and `Easy` need its CTI.
+    ///
+    /// # Errors
+    /// Vectors of another width.
+    pub fn best(&self, subject: &Subject, among: Candidates<'_>, wanted: Wanted) -> Result<Retrieved, Error> {
+        let own = subject.own_cti().unwrap_or(f32::NEG_INFINITY);
+        let test = Test { retriever: self, subject, class: wanted.class, own, rejected: Default::default() };
+        let Some(query) = &subject.vectors.query else {
+            return Ok(self.found(&test, Vec::new(), Strategy::None, "there is no vector to search with".into(), 0, 0));
+        };
+        if self.bound.has_postings() && wanted.engine != Engine::Graph {
+            return Ok(self.postings(&test, among, wanted));
+        }
+        let Some(modality) = self.search else {
+            return Ok(self.found(&test, Vec::new(), Strategy::None, "there is nothing to search".into(), 0, 0));
+        };
+        let asked =
+            Asked { k: wanted.k, order: self.bound.order(), among: Some(among), engine: wanted.engine, ef: wanted.ef };
+        if let (Class::Hard, false, Ok(_), Some(images), Some(text)) =
+            (wanted.class, self.ranks_by_cti(), asked.plan(modality), self.images, &subject.vectors.clip_text)
+            && self.share_that_beats(images, text, own) <= OFTEN
+            && let Some(found) = self.by_cti(&test, among, wanted, images, text)
+        {
+            return Ok(found);
+        }
+        let found = ranked(modality, query, asked, |row| test.admits(row))?;
+        Ok(self.found(&test, found.best, found.strategy, found.reason, found.visited, found.scored))
+    }
+
+    fn found(
+        &self,
+        test: &Test<'_, '_, '_>,
+        best: Vec<Scored>,
+        strategy: Strategy,
+        reason: String,
+        visited: u64,
+        scored: u64,
+    ) -> Retrieved {
+        Retrieved { best, strategy, reason, visited, scored, rejected: test.rejected() }
+    }
+
+    /// Every candidate on the posting lists of the caption's persons.
+    fn postings(&self, test: &Test<'_, '_, '_>, among: Candidates<'_>, wanted: Wanted) -> Retrieved {
+        let rows = self.bound.posted(test.subject, among.rows);
+        let reason = format!("only the {} samples that picture one of the caption's persons are possible", rows.len());
+        let best = self.score_all(test, &rows, wanted.k);
+        self.found(test, best, Strategy::ExactPostings, reason, rows.len() as u64, rows.len() as u64)
+    }
+
+    fn score_all(&self, test: &Test<'_, '_, '_>, rows: &[Row], k: usize) -> Vec<Scored> {
+        let mut top = TopK::new(k, self.bound.order());
+        for &row in rows {
+            if let Some(score) = self.bound.score(test.subject, row) {
+                let scored = Scored { score, row };
+                if top.admits(scored) && test.admits(row) {
+                    top.push(scored);
+                }
+            }
+        }
+        top.into_sorted()
+    }
+
+    /// H by its own access path: all images that beat the caption's own, if they are few, and of these the best by the split's
+    /// score. `None` where they are many, or a scan is cheaper, or there is no graph of the images.
+    fn by_cti(
+        &self,
+        test: &Test<'_, '_, '_>,
+        among: Candidates<'_>,
+        wanted: Wanted,
+        images: &Modality,
+        text: &[f32],
+    ) -> Option<Retrieved> {
+        let (graph, navigator) = (images.graph.as_ref()?, images.navigator()?);
+        let budget = if wanted.engine == Engine::Graph { u64::MAX } else { scan_cost(among.count) };
+        let (mut ef, mut visited) = (graph.usual_ef().max(BY_CTI_EF), 0);
+        loop {
+            if ef > MOST_BY_CTI_EF || visited + walk_cost(graph, ef, 1.0) > budget {
+                return None;
+            }
+            let found = navigator.top_k(text, Effort { k: ef, ef, budget: u64::MAX }).ok()?;
+            visited += found.counters.visited;
+            let hard = found.best.partition_point(|s| s.score >= test.own);
+            if hard * IN_SIGHT > ef && found.best.len() == ef {
+                ef = hard * IN_SIGHT * 5 / 4;
+                continue;
+            }
+            let mut rows: Vec<Row> =
+                found.best[..hard].iter().map(|s| s.row).filter(|&r| among.rows.contains(r)).collect();
+            rows.sort_unstable();
+            let best = self.score_all(test, &rows, wanted.k);
+            let reason = format!("only {hard} images beat the caption's own for CLIP: they are looked through");
+            return Some(self.found(test, best, Strategy::GraphByCti, reason, visited, found.counters.scored));
+        }
+    }
+
+    /// About which share of the images CLIP likes at least as much as the caption's own.
+    fn share_that_beats(&self, images: &Modality, text: &[f32], own: f32) -> f64 {
+        thread_local! {
+            static SCRATCH: RefCell<(Vec<u32>, Vec<f32>)> = RefCell::default();
+        }
+        let n = images.matrix.len();
+        let taken = n.min(SAMPLE);
+        SCRATCH.with_borrow_mut(|(at, scores)| {
+            at.clear();
+            at.extend((0..taken).map(|i| (i * n / taken.max(1)) as u32));
+            scores.resize(taken, 0.0);
+            dots_at(text, images.matrix.rows(), at, scores);
+            scores.iter().filter(|&&s| s >= own).count() as f64 / taken.max(1) as f64
+        })
+    }
+}
