@@ -8,12 +8,22 @@ noise; 1,000 captions of no picture are the queries. Times are of benches/graph_
 with one, at the smallest ef that finds 95% of the true ten nearest. The plot is logarithmic both ways: a line that rises
 by a square a square grows with the rows.
 """
-import argparse, json, subprocess, tempfile
+import argparse, json, os, subprocess, sys, tempfile
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / "target" / "peers-venv"
+if Path(sys.prefix).resolve() != VENV.resolve():
+    # Runs this file again where numpy is, which is installed there when it is not yet.
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
+    if subprocess.call([str(python), "-c", "import numpy"], stderr=subprocess.DEVNULL):
+        subprocess.check_call([str(python), "-m", "pip", "install", "-q", "numpy"])
+    os.execv(python, [str(python), *sys.argv])
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
 EFS = "16,24,32,48,64,96,128,192,256,384,512"
 
 
