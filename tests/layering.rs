@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer map: who stands on which floor.
-const LAYERS: [(&str, u8); 24] = [
+const LAYERS: [(&str, u8); 25] = [
     ("words", 0),
     ("wire", 1),
     ("mapped", 1),
@@ -23,6 +23,7 @@ const LAYERS: [(&str, u8); 24] = [
     ("matcher", 4),
     ("query", 4),
     ("report", 4),
+    ("evaluation", 4),
     ("formats", 5),
     ("import", 5),
     ("dataset", 5),

@@ -48,6 +48,8 @@ pub enum Verb {
     Export(Export),
     /// Recall, latency and queries a second against exact search: JSON, CSV, and a page of plots
     Bench(Bench),
+    /// Datasets and encoders measured
+    Eval(super::eval::Eval),
     /// The built-in splits as TOML: print one, change it, pass its path to --split
     Splits(Splits),
     /// A made-up photo archive in the published layout, for trying out and for measuring

@@ -7,12 +7,14 @@
 //! | `args.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
 //! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `demo.rs` | the verbs |
+//! | `eval/` | the verbs of `mispair eval` |
 //! | `render.rs` | tables, numbers, texts for people |
 
 mod args;
 mod bench;
 mod build;
 mod demo;
+mod eval;
 mod export;
 mod info;
 mod matching;
@@ -77,6 +79,7 @@ fn dispatch(args: Args) -> Result<()> {
         Verb::Match(a) => matching::run(&a, &talk),
         Verb::Bench(a) => bench::run(&a, &talk),
         Verb::Export(a) => export::run(&a),
+        Verb::Eval(a) => eval::run(&a),
         Verb::Splits(a) => splits(&a),
         Verb::Newsroom(a) => build::newsroom(&a, &talk),
         Verb::Completions { shell } => {

@@ -14,12 +14,15 @@
 //! | `write.rs` | the whole folder |
 //! | `table.rs` | pairs with all that is known of them: `pairs.parquet` |
 //! | `hydrate.rs` | annotations → rows with captions and paths |
+//! | `read.rs` | datasets, whoever made them → [`evaluation::Dataset`](crate::evaluation::Dataset) |
 
 mod hydrate;
+mod read;
 mod table;
 mod write;
 
 pub use hydrate::{Hydrated, check_index, hydrate};
+pub use read::read;
 pub use write::{Run, SUMMARY, is_dataset, write};
 
 use std::path::PathBuf;
@@ -35,9 +38,18 @@ pub enum Error {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// A record of a file.
+    #[error(transparent)]
+    Record(Box<crate::formats::RecordError>),
     /// Publishing.
     #[error(transparent)]
     Publish(#[from] crate::publish::Error),
+}
+
+impl From<crate::formats::RecordError> for Error {
+    fn from(e: crate::formats::RecordError) -> Error {
+        Error::Record(Box::new(e))
+    }
 }
 
 impl Error {

@@ -22,6 +22,7 @@
 //! | `metadata.rs` | facts by id: JSONL, JSON array, JSON object |
 //! | `facts.rs` | names of fields; what their values mean |
 //! | `newsclippings.rs` | annotation files |
+//! | `pairs.rs` | captions with right and wrong images in other layouts: pairs, hydrated rows |
 //! | `published.rs` | where the files of the published dataset lie |
 //! | `record.rs`, `stream.rs` | wanted fields of one record; records one by one |
 //! | `error.rs` | what is wrong with a record, and where |
@@ -33,6 +34,7 @@ mod floats;
 mod metadata;
 mod newsclippings;
 pub mod npy;
+mod pairs;
 pub mod pickle;
 mod published;
 mod record;
@@ -46,6 +48,7 @@ pub use facts::{Columns, facts_from_json};
 pub use floats::{ByteOrder, FloatType};
 pub use metadata::read_metadata;
 pub use newsclippings::{Annotation, AnnotationFile, AnnotationWriter, read_annotations};
+pub use pairs::{LabelledRow, PairColumns, read_labelled};
 pub use published::{PARTITIONS, Published, PublishedError, PublishedModality, find_published};
 pub use tabular::read_csv;
 pub use vectors::{Vectors, VectorsError, VectorsProblem, read_vectors};

@@ -25,6 +25,25 @@ impl<'w> Record<'w> {
         (!value.is_null()).then_some(value)
     }
 
+    /// Is the field there?
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(n, v)| *n == name && !v.is_null())
+    }
+
+    /// A finite number, or a text that is one.
+    pub(super) fn number(&mut self, name: &str) -> Field<Option<f64>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let number = match &value {
+            Value::Number(n) => n.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match number.filter(|n: &f64| n.is_finite()) {
+            Some(number) => Ok(Some(number)),
+            None => Err(FieldError::wrong(name, "a finite number", &value)),
+        }
+    }
+
     /// A text that may be unknown.
     pub(super) fn text(&mut self, name: &str) -> Field<Option<String>> {
         match self.take(name) {
