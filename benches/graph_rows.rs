@@ -15,7 +15,7 @@ use mispair::graph::{Effort, Graph, Known, Params, build};
 use mispair::index::{Modality, Searchable};
 use mispair::kernels::{Block, dot};
 use mispair::matrix::{Dtype, Matrix, MatrixSettings, MatrixWriter, Metric};
-use mispair::retrieve::{Asked, Candidates, Engine, Strategy, measure, ranked};
+use mispair::retrieve::{Asked, Candidates, Engine, Sight, Strategy, measure, ranked};
 use mispair::rows::RowSet;
 use mispair::words::{Order, Row, Scored};
 use serde_json::{Value, json};
@@ -148,7 +148,7 @@ fn main() -> Outcome<()> {
 
     let ask =
         |q: usize, ef: usize, among: Option<Candidates<'_>>, engine: Engine, accept: &(dyn Fn(Row) -> bool + Sync)| {
-            let asked = Asked { k: K, order: Order::Highest, among, engine, ef: Some(ef) };
+            let asked = Asked { k: K, order: Order::Highest, among, engine, sight: Sight::Rows(ef), likely: 1.0 };
             let found = ranked(&modality, queries.padded(q..q + 1), asked, accept)?;
             Outcome::Ok((found.best, found.visited, found.strategy))
         };

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Approximate caption-to-image search: mispair beside hnswlib, faiss and usearch, on the same vectors, in one run.
 
-    python3 benches/peers_graph.py [--rows 200000] [--queries 2000] [--seed 11] [--rounds 5] [--no-mispair] [--no-constrained] [--curves FILE.json] [--out FILE.json]
+    python3 benches/peers_graph.py [--rows 200000] [--queries 2000] [--seed 11] [--rounds 5] [--no-mispair] [--no-constrained] [--curves FILE.json] [--peers NAME,…] [--out FILE.json]
 
 **Data.** `mispair newsroom` makes up an archive whose vectors have CLIP's modality gap, with days and entities. A
 seeded 2,000 samples are held out: their captions are the queries, the pictures of all others the rows. It is
@@ -15,7 +15,8 @@ all take turns, round by round: one thread, one call a query, and, for the peers
 better counts. p50 and p99 are of single calls. QPS is the best round's, then the median round's; CPU QPS is by the least
 CPU time, which is what can be compared while others use the machine. All build with all threads, M 16,
 efConstruction 200 (mispair as it builds by default), once (delete the folder's `indexes` to build again). `--curves`: take the
-peers' sweeps from the --out of an earlier run over the same data, which saves most of the time; the turns are always run.
+peers' sweeps from the --out of an earlier run over the same data, which saves most of the time; the turns are always run. `--peers`: only
+these, by the names in the tables (usearch takes longest to build, and is fastest by its i8 codes).
 
 **Constrained search**, one query a call: k rows out of a random part of all (20 parts, 50 queries each; selectors are
 made beforehand), and the real rule, which goes against the neighbours: at least 30 days from the query, no entity
@@ -755,12 +756,13 @@ def main():
     parser.add_argument("--no-mispair", dest="mispair", action="store_false")
     parser.add_argument("--no-constrained", dest="constrained", action="store_false")
     parser.add_argument("--curves", type=Path)
+    parser.add_argument("--peers", type=lambda names: names.split(","))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.mispair:
         subprocess.check_call(["cargo", "bench", "-q", "--bench", "graph_rows", "--no-run"], cwd=ROOT)
     read = lambda folder, name, dim: np.fromfile(folder / f"{name}.f32", "<f4").reshape(-1, dim)
-    kinds = (Hnswlib, Faiss, FaissSQ8, USearch, USearchF16, USearchI8)
+    kinds = [kind for kind in (Hnswlib, Faiss, FaissSQ8, USearch, USearchF16, USearchI8) if not args.peers or kind.name in args.peers]
 
     talk("data")
     folder = newsroom(args.rows, args.queries, args.seed)
@@ -786,8 +788,8 @@ def main():
 
     cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor())
     truth = np.fromfile(folder / "truth.u32", "<u4").reshape(-1, K)
-    machine = dict(cpu=cpu, cores=os.cpu_count(), load=os.getloadavg(), python=platform.python_version(), numpy=np.__version__, hnswlib=version("hnswlib"), faiss=faiss.__version__, usearch=usearch.__version__,
-                   faiss_options=faiss.get_compile_options().strip(), usearch_hardware=systems[-1].index.hardware_acceleration, **shape, seed=args.seed, k=K, m_links=M, ef_construction=EF_CONSTRUCTION, rounds=args.rounds,
+    machine = dict(cpu=cpu, cores=os.cpu_count(), load=os.getloadavg(), python=platform.python_version(), numpy=np.__version__, hnswlib=version("hnswlib"), faiss=faiss.__version__, usearch=usearch.__version__, peers=[s.name for s in systems],
+                   faiss_options=faiss.get_compile_options().strip(), usearch_hardware=next((s.index.hardware_acceleration for s in systems if isinstance(s, USearch)), None), **shape, seed=args.seed, k=K, m_links=M, ef_construction=EF_CONSTRUCTION, rounds=args.rounds,
                    mean_cosine_of_first=float((x[truth[:, 0]] * q).sum(axis=1).mean()), mean_cosine_of_tenth=float((x[truth[:, -1]] * q).sum(axis=1).mean()))
     print(json.dumps(machine))
     show("Build and size", ["system", "threads", "seconds", "CPU s", "MB", "load before"],

@@ -170,7 +170,7 @@ pub fn match_chunk(
     }
     let (walked, selected): (Vec<usize>, Vec<usize>) = selected.into_iter().partition(|&j| by_graph(&jobs[j], engine));
     for j in walked {
-        let pairs = select_by_graph(&jobs[j], engine, progress);
+        let pairs = select_by_graph(&jobs[j], progress);
         let agreement = Some(agreement(&jobs[j], &pairs));
         found[j] = ChunkPairs { selection: Selection::Graph, agreement, ..ChunkPairs::of(pairs) };
     }

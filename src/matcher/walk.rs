@@ -4,7 +4,7 @@ use super::best::Job;
 use super::pair::Pair;
 use super::select::select;
 use crate::constraints::Subject;
-use crate::retrieve::{Candidates, Class, Engine, Retriever, Wanted};
+use crate::retrieve::{Candidates, Class, Engine, Retriever, Sight, Wanted};
 use crate::words::Row;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -48,8 +48,9 @@ pub(super) fn by_graph(job: &Job<'_>, engine: Engine) -> bool {
     }
 }
 
-/// For every pristine row, in order, the pair that walks find; `None` where no candidate is admissible.
-pub(super) fn select_by_graph(job: &Job<'_>, engine: Engine, progress: &(dyn Fn(u64) + Sync)) -> Vec<Option<Pair>> {
+/// For every pristine row, in order, the pair that walks find; `None` where no candidate is admissible. A walk that comes to
+/// cost as much as a scan ends in one.
+pub(super) fn select_by_graph(job: &Job<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<Option<Pair>> {
     let retriever = Retriever::new(job.bound);
     let among = Candidates { rows: &job.candidates, count: job.candidates.count() as u64 };
     let one = |&pristine: &Row| {
@@ -57,7 +58,7 @@ pub(super) fn select_by_graph(job: &Job<'_>, engine: Engine, progress: &(dyn Fn(
         let own = subject.own_cti()?;
         let classes = if retriever.ranks_by_cti() { &[Class::Any][..] } else { &[Class::Hard, Class::Easy] };
         let found = classes.iter().find_map(|&class| {
-            let wanted = Wanted { k: 1, class, engine, ef: None };
+            let wanted = Wanted { k: 1, class, engine: Engine::Auto, sight: Sight::Closest };
             // Widths were checked when the split was bound.
             retriever.best(&subject, among, wanted).ok()?.best.pop()
         });

@@ -63,7 +63,8 @@ pub fn plain_batch(
     let among = set.as_ref().map(|rows| Candidates { rows, count: eligible });
     let mut k = wanted.k;
     let found = loop {
-        let wants = Asked { k, order: wanted.order, among, engine: wanted.engine, ef: wanted.ef };
+        let wants =
+            Asked { k, order: wanted.order, among, engine: wanted.engine, sight: wanted.ef.into(), likely: 1.0 };
         let mut found = retrieve::plain(modality, queries, wants)?;
         if !wanted.unique_image {
             break found;

@@ -187,7 +187,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let retriever = Retriever::new(&self.searcher.bound);
         let mut top = |k, class| {
             let among = Candidates { rows: &self.eligible.rows, count: self.eligible.count };
-            let wanted = retrieve::Wanted { k, class, engine: wanted.engine, ef: wanted.ef };
+            let wanted = retrieve::Wanted { k, class, engine: wanted.engine, sight: wanted.ef.into() };
             let mut found = retriever.best(self.subject, among, wanted)?;
             let best = std::mem::take(&mut found.best);
             if let Some(before) = self.last.take() {

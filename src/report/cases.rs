@@ -93,7 +93,7 @@ impl<'a> PlainCase<'a> {
     }
 
     fn wanted(&self, engine: retrieve::Engine, ef: Option<usize>) -> Asked<'static> {
-        Asked { k: self.k, order: Order::Highest, among: None, engine, ef }
+        Asked { k: self.k, order: Order::Highest, among: None, engine, sight: ef.into(), likely: 1.0 }
     }
 
     fn scan(&self, queries: &Block) -> Result<Vec<Answered>, query::Error> {

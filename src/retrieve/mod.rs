@@ -15,11 +15,13 @@
 //! | file | responsibility |
 //! |---|---|
 //! | `plan.rs` | what each way would cost |
+//! | `beats.rs` | does CLIP like an image at least as much as the caption's own? |
 //! | `ranked.rs` | [`ranked`]: a walk, a scan, or one after the other |
 //! | `retriever.rs` | [`Retriever`]: one caption under a split's constraints; posting lists; by CTI |
 //! | `plain.rs` | [`plain`]: many queries, without constraints |
 //! | `measure.rs` | [`measure`]: how much a graph finds of what a scan finds |
 
+mod beats;
 mod measure;
 mod plain;
 mod plan;
@@ -32,6 +34,7 @@ pub use ranked::{Asked, Ranked, ranked};
 pub use retriever::Retriever;
 
 use crate::constraints::RuleCounts;
+use crate::index::Searchable;
 use crate::rows::RowSet;
 use crate::words::Scored;
 use serde::Serialize;
@@ -69,8 +72,37 @@ pub struct Wanted {
     pub class: Class,
     /// By this engine.
     pub engine: Engine,
-    /// Rows that a walk keeps in sight; `None`: what was measured to be enough.
-    pub ef: Option<usize>,
+    /// How closely a walk looks.
+    pub sight: Sight,
+}
+
+/// How many rows a walk keeps in sight (ef).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sight {
+    /// What was measured to find 98% of the true ten nearest: for answers that somebody waits for.
+    #[default]
+    Usual,
+    /// What was measured to find 99.5% of them, or the most that was tried: for answers that are kept.
+    Closest,
+    /// So many.
+    Rows(usize),
+}
+
+impl Sight {
+    /// In this graph.
+    pub fn ef(self, graph: &Searchable) -> usize {
+        match self {
+            Sight::Usual => graph.usual_ef(),
+            Sight::Closest => graph.closest_ef(),
+            Sight::Rows(ef) => ef,
+        }
+    }
+}
+
+impl From<Option<usize>> for Sight {
+    fn from(ef: Option<usize>) -> Sight {
+        ef.map_or(Sight::Usual, Sight::Rows)
+    }
 }
 
 /// Samples that meet every rule about one side: those among which a caption looks.

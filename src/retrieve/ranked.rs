@@ -1,7 +1,7 @@
 //! The best rows of one modality for one query: a walk through its graph, a scan, or one after the other.
 
 use super::plan::{accepted_ef, scan_cost, walk_cost};
-use super::{Candidates, Engine, Strategy};
+use super::{Candidates, Engine, Sight, Strategy};
 use crate::exact::{Error, Exact, Pool};
 use crate::graph::Effort;
 use crate::index::Modality;
@@ -20,8 +20,11 @@ pub struct Asked<'e> {
     pub among: Option<Candidates<'e>>,
     /// By this engine.
     pub engine: Engine,
-    /// Rows that a walk keeps in sight; `None`: what was measured to be enough.
-    pub ef: Option<usize>,
+    /// How closely a walk looks.
+    pub sight: Sight,
+    /// The share of these samples that the predicate takes, as far as is known beforehand: 1 if nothing is. It decides how a walk
+    /// is planned, never what is right.
+    pub likely: f64,
 }
 
 /// What was found, and how.
@@ -66,15 +69,15 @@ impl Asked<'_> {
             (why, _) => return Err(why.unwrap_or_default().to_owned()),
         };
         let count = self.count(modality);
-        let share = count as f64 / modality.matrix.len().max(1) as f64;
-        let ef = accepted_ef(self.k, self.ef.unwrap_or(graph.usual_ef()), share);
+        let share = count as f64 * self.likely / modality.matrix.len().max(1) as f64;
+        let ef = accepted_ef(self.k, self.sight.ef(graph), share);
         if self.engine == Engine::Graph {
             return Ok(Effort { k: self.k, ef, budget: u64::MAX });
         }
         let (walk, scan) = (walk_cost(graph, ef, share), scan_cost(count));
         if walk > scan {
             return Err(format!(
-                "{:.4}% of the rows are eligible: a walk to {ef} of them would visit about {walk} rows, and a scan costs as much \
+                "{:.4}% of the rows may be taken: a walk to {ef} of them would visit about {walk} rows, and a scan costs as much \
                  as visiting {scan}",
                 share * 100.0
             ));

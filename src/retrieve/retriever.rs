@@ -1,5 +1,6 @@
 //! The ways to retrieve candidates.
 
+use super::beats::Beats;
 use super::plan::{scan_cost, walk_cost};
 use super::ranked::{Asked, no_graph, ranked};
 use super::{Candidates, Class, Engine, Retrieved, Strategy, Wanted};
@@ -7,9 +8,7 @@ use crate::constraints::{Bound, Rule, RuleCounts, Subject};
 use crate::exact::Error;
 use crate::graph::Effort;
 use crate::index::Modality;
-use crate::kernels::dots_at;
 use crate::words::{Order, Row, Scored, TopK};
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// How closely images are looked through by CTI at first, at least …
@@ -18,8 +17,6 @@ const BY_CTI_EF: usize = 128;
 const MOST_BY_CTI_EF: usize = 1024;
 /// If one in so many of those in sight beats the caption's own, hardly one that does is out of sight.
 const IN_SIGHT: usize = 6;
-/// Rows by which the share of images that beat the caption's own is judged beforehand.
-const SAMPLE: usize = 256;
 /// Where at least this share does, they are met soon enough in the split's own order.
 const OFTEN: f64 = 0.02;
 
@@ -36,6 +33,8 @@ struct Test<'t, 's, 'a> {
     retriever: &'t Retriever<'s, 'a>,
     subject: &'t Subject,
     class: Class,
+    /// `None` without the caption's vector: no image beats another then.
+    beats: Option<Beats<'t>>,
     own: f32,
     rejected: [AtomicU64; Rule::ALL.len()],
 }
@@ -43,10 +42,11 @@ struct Test<'t, 's, 'a> {
 impl Test<'_, '_, '_> {
     fn admits(&self, row: Row) -> bool {
         let bound = self.retriever.bound;
+        let beats = || self.beats.as_ref().is_some_and(|beats| beats.reached_by(row));
         let in_class = match self.class {
             Class::Any => true,
-            Class::Hard => bound.cti(self.subject, row).is_some_and(|cti| cti >= self.own),
-            Class::Easy => !bound.cti(self.subject, row).is_some_and(|cti| cti >= self.own),
+            Class::Hard => beats(),
+            Class::Easy => !beats(),
         };
         if !in_class {
             return false;
@@ -94,7 +94,9 @@ impl<'s, 'a> Retriever<'s, 'a> {
     /// Vectors of another width.
     pub fn best(&self, subject: &Subject, among: Candidates<'_>, wanted: Wanted) -> Result<Retrieved, Error> {
         let own = subject.own_cti().unwrap_or(f32::NEG_INFINITY);
-        let test = Test { retriever: self, subject, class: wanted.class, own, rejected: Default::default() };
+        let beats = self.images.zip(subject.vectors.clip_text.as_deref());
+        let beats = beats.filter(|_| wanted.class != Class::Any).map(|(images, text)| Beats::new(images, text, own));
+        let test = Test { retriever: self, subject, class: wanted.class, beats, own, rejected: Default::default() };
         let Some(query) = &subject.vectors.query else {
             return Ok(self.found(&test, Vec::new(), Strategy::None, "there is no vector to search with".into(), 0, 0));
         };
@@ -104,14 +106,29 @@ impl<'s, 'a> Retriever<'s, 'a> {
         let Some(modality) = self.search else {
             return Ok(self.found(&test, Vec::new(), Strategy::None, "there is nothing to search".into(), 0, 0));
         };
-        let asked =
-            Asked { k: wanted.k, order: self.bound.order(), among: Some(among), engine: wanted.engine, ef: wanted.ef };
-        if let (Class::Hard, false, Ok(_), Some(images), Some(text)) =
-            (wanted.class, self.ranks_by_cti(), asked.plan(modality), self.images, &subject.vectors.clip_text)
-            && self.share_that_beats(images, text, own) <= OFTEN
-            && let Some(found) = self.by_cti(&test, among, wanted, images, text)
+        let mut asked = Asked {
+            k: wanted.k,
+            order: self.bound.order(),
+            among: Some(among),
+            engine: wanted.engine,
+            sight: wanted.sight,
+            likely: 1.0,
+        };
+        if let (Class::Hard, false, Ok(_), Some(images), Some(text), Some(beats)) = (
+            wanted.class,
+            self.ranks_by_cti(),
+            asked.plan(modality),
+            self.images,
+            &subject.vectors.clip_text,
+            &test.beats,
+        ) && let Some(share) = beats.share()
         {
-            return Ok(found);
+            if share <= OFTEN
+                && let Some(found) = self.by_cti(&test, among, wanted, images, text)
+            {
+                return Ok(found);
+            }
+            asked.likely = share;
         }
         let found = ranked(modality, query, asked, |row| test.admits(row))?;
         Ok(self.found(&test, found.best, found.strategy, found.reason, found.visited, found.scored))
@@ -162,7 +179,7 @@ impl<'s, 'a> Retriever<'s, 'a> {
     ) -> Option<Retrieved> {
         let (graph, navigator) = (images.graph.as_ref()?, images.navigator()?);
         let budget = if wanted.engine == Engine::Graph { u64::MAX } else { scan_cost(among.count) };
-        let (mut ef, mut visited) = (graph.usual_ef().max(BY_CTI_EF), 0);
+        let (mut ef, mut visited) = (wanted.sight.ef(graph).max(BY_CTI_EF), 0);
         loop {
             if ef > MOST_BY_CTI_EF || visited + walk_cost(graph, ef, 1.0) > budget {
                 return None;
@@ -181,21 +198,5 @@ impl<'s, 'a> Retriever<'s, 'a> {
             let reason = format!("only {hard} images beat the caption's own for CLIP: they are looked through");
             return Some(self.found(test, best, Strategy::GraphByCti, reason, visited, found.counters.scored));
         }
-    }
-
-    /// About which share of the images CLIP likes at least as much as the caption's own.
-    fn share_that_beats(&self, images: &Modality, text: &[f32], own: f32) -> f64 {
-        thread_local! {
-            static SCRATCH: RefCell<(Vec<u32>, Vec<f32>)> = RefCell::default();
-        }
-        let n = images.matrix.len();
-        let taken = n.min(SAMPLE);
-        SCRATCH.with_borrow_mut(|(at, scores)| {
-            at.clear();
-            at.extend((0..taken).map(|i| (i * n / taken.max(1)) as u32));
-            scores.resize(taken, 0.0);
-            dots_at(text, images.matrix.rows(), at, scores);
-            scores.iter().filter(|&&s| s >= own).count() as f64 / taken.max(1) as f64
-        })
     }
 }
