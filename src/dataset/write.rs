@@ -31,7 +31,7 @@ pub struct Run {
     pub matching_s: f64,
     /// Threads.
     pub threads: usize,
-    /// Kernels: `scalar` or `avx2`.
+    /// Kernels: `scalar`, `avx2` or `avx512`.
     pub kernels: String,
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// One cache line of elements.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; PAD]);
+pub(super) struct Line(pub [f32; PAD]);
 
 // SAFETY: sixteen f32, 64 bytes, aligned to 64: no padding bytes; all-zero bytes are zeros.
 unsafe impl Zeroable for Line {}

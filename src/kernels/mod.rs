@@ -22,16 +22,14 @@
 //! | `block.rs` | [`Block`]: owned, aligned, padded `f32` rows; a reusable buffer |
 //! | `operand.rs` | what kernels are generic over: element types, picks of rows |
 //! | `scalar.rs` | the definition above, word for word: the oracle |
-//! | `avx2/` | AVX2 + FMA + F16C: register tiles, prefetch, cache blocking |
 //! | `code_dots.rs` | 16-bit weights with rows of 8-bit codes; prefetching |
 //! | `skim.rs` | which scores reach a bar |
+//! | `x86/` | AVX2 and AVX-512: register tiles, prefetch, cache blocking |
 //! | `tests.rs` | every kernel against the oracle, bit for bit |
 //!
-//! A kernel for another instruction set joins as a folder beside `avx2` and a variant of
-//! `Backend`; none is here that was never run.
+//! A kernel for another instruction set joins as a file in `x86/`, or a folder beside it, and a
+//! variant of `Backend`; none is here that was never run.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
 mod block;
 mod code_dots;
 mod operand;
@@ -40,6 +38,8 @@ mod skim;
 #[cfg(test)]
 mod tests;
 mod view;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use block::Block;
 pub use code_dots::{CODE_PAD, CodeRows, code_dots, code_dots_at, padded_codes, prefetch};
@@ -47,6 +47,7 @@ pub use skim::skim;
 pub use view::{Elements, Row, Rows};
 
 use operand::{Contiguous, Element, Pick};
+use std::ffi::OsStr;
 use std::sync::OnceLock;
 
 /// Rows are padded with zeros to a multiple of this many elements (64 bytes of `f32`).
@@ -102,25 +103,36 @@ pub struct Kernels {
 enum Backend {
     Scalar,
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2),
+    Avx2(x86::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(x86::Avx512),
 }
 
 impl Kernels {
     /// The fastest kernels this CPU runs, found once. The environment variable
-    /// `MISPAIR_KERNELS=scalar`, read at the same time, asks for the plain ones: the answers
-    /// are the same, only slow.
+    /// `MISPAIR_KERNELS`, read at the same time, may name others of [`Kernels::all`], for
+    /// comparison: the answers are the same, only slower. Any other value changes nothing.
     pub fn best() -> Kernels {
         static BEST: OnceLock<Kernels> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            if std::env::var_os("MISPAIR_KERNELS").is_some_and(|v| v == "scalar") {
-                return Kernels::scalar();
-            }
-            #[cfg(target_arch = "x86_64")]
-            if let Some(avx2) = avx2::Avx2::detect() {
-                return Kernels { backend: Backend::Avx2(avx2) };
-            }
-            Kernels::scalar()
-        })
+        *BEST.get_or_init(|| Kernels::wished(std::env::var_os("MISPAIR_KERNELS").as_deref()))
+    }
+
+    fn wished(name: Option<&OsStr>) -> Kernels {
+        let all = Kernels::all();
+        let wished = all.iter().find(|kernels| name.is_some_and(|name| name == kernels.name()));
+        wished.or(all.last()).copied().unwrap_or(Kernels::scalar())
+    }
+
+    /// All kernels that this CPU runs, the slowest first.
+    pub fn all() -> Vec<Kernels> {
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
+        let mut all = vec![Kernels::scalar()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(x86::Avx2::detect().map(|avx2| Kernels { backend: Backend::Avx2(avx2) }));
+            all.extend(x86::Avx512::detect().map(|avx512| Kernels { backend: Backend::Avx512(avx512) }));
+        }
+        all
     }
 
     /// The plain kernels: the definition of the dot product, written down.
@@ -128,12 +140,14 @@ impl Kernels {
         Kernels { backend: Backend::Scalar }
     }
 
-    /// `scalar` or `avx2`.
+    /// `scalar`, `avx2` or `avx512`.
     pub fn name(self) -> &'static str {
         match self.backend {
             Backend::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512(_) => "avx512",
         }
     }
 
@@ -148,6 +162,8 @@ impl Kernels {
             Backend::Scalar => scalar::dot(a, b),
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2(avx2) => avx2.dot(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512(avx512) => avx512.dot(a, b),
         }
     }
 
@@ -181,6 +197,8 @@ impl Kernels {
             }
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2(avx2) => avx2.code_dots(weights, rows, out),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512(avx512) => avx512.code_dots(weights, rows, out),
         }
     }
 
@@ -199,6 +217,8 @@ impl Kernels {
             }
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2(avx2) => avx2.code_dots_at(weights, rows, at, out),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512(avx512) => avx512.code_dots_at(weights, rows, at, out),
         }
     }
 
@@ -218,6 +238,8 @@ impl Kernels {
             Backend::Scalar => scalar::dots(queries, x, stride, pick, out),
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2(avx2) => avx2.dots(queries, x, stride, pick, out),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512(avx512) => avx512.dots(queries, x, stride, pick, out),
         }
     }
 }
@@ -253,7 +275,7 @@ pub fn dots_at(queries: &[f32], rows: Rows<'_>, at: &[u32], out: &mut [f32]) {
     Kernels::best().dots_at(queries, rows, at, out);
 }
 
-/// The kernels in use: `scalar` or `avx2`.
+/// The kernels in use: `scalar`, `avx2` or `avx512`.
 pub fn backend_name() -> &'static str {
     Kernels::best().name()
 }

@@ -77,7 +77,7 @@ fn check(m: usize, n: usize, dim: usize, skew: usize, half: bool, seed: u64) {
     let at: Vec<u32> = (0..if n == 0 { 0 } else { n + 5 }).map(|_| rng.next_u32() % n as u32).collect();
     let want_at: Vec<f32> =
         (0..m).flat_map(|q| at.iter().map(|&r| want[q * n + r as usize]).collect::<Vec<_>>()).collect();
-    for kernels in [Kernels::best(), Kernels::scalar()] {
+    for kernels in Kernels::all() {
         let name = kernels.name();
         // Scores must not depend on what `out` held.
         let mut out = vec![f32::NAN; m * n];
@@ -99,7 +99,7 @@ proptest! {
 
     #[test]
     fn all_kernels_match_the_definition_bit_for_bit(
-        m in 0usize..42, n in 0usize..45, dim in 1usize..90, skew in 0usize..3, half: bool, seed: u64,
+        m in 0usize..42, n in 0usize..70, dim in 1usize..90, skew in 0usize..3, half: bool, seed: u64,
     ) {
         check(m, n, dim, skew, half, seed);
     }
@@ -120,7 +120,7 @@ proptest! {
 #[test]
 fn real_widths_match_the_definition_bit_for_bit() {
     for (i, dim) in [384, 512, 768, 1008, 1024, 1025, 1040, 1536, 2048, 4096].into_iter().enumerate() {
-        for (m, n) in [(1, 19), (4, 13), (7, 26), (33, 101), (36, 50)] {
+        for (m, n) in [(1, 19), (4, 13), (7, 53), (12, 59), (33, 101), (36, 50)] {
             for half in [false, true] {
                 check(m, n, dim, i % 2, half, dim as u64);
             }
@@ -142,11 +142,48 @@ fn infinities_of_a_sum_are_the_same_everywhere() {
     for v in [f32::MAX, -f32::MAX, 1.0] {
         block.push(&[v; 20]).unwrap();
     }
-    let mut scores = [[0.0; 9]; 2];
-    Kernels::best().dots(block.all(), block.rows(), &mut scores[0]);
-    Kernels::scalar().dots(block.all(), block.rows(), &mut scores[1]);
-    assert_eq!(bits(&scores[0]), bits(&scores[1]));
-    assert_eq!(scores[0][0], f32::INFINITY);
+    for kernels in Kernels::all() {
+        let mut scores = [0.0; 9];
+        kernels.dots(block.all(), block.rows(), &mut scores);
+        let (all, most) = (f32::INFINITY, f32::MAX * 20.0);
+        assert_eq!(scores[..6], [all, -all, most, -all, all, -most], "{}", kernels.name());
+        assert_eq!(scores[8], 20.0);
+    }
+}
+
+/// Sums that leave the range on either side, in any tile: infinite, or no number where both meet.
+#[test]
+fn sums_out_of_range_match_the_definition() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for (m, n, dim) in [(1, 9, 16), (2, 17, 40), (5, 53, 64), (8, 61, 100), (17, 56, 33)] {
+        let mut next = || [f32::MAX, -f32::MAX, 1e30, -1e-30, 0.0, 1.0][rng.next_u32() as usize % 6];
+        let (queries, x) = (rows_of(m, dim, 0, &mut next), rows_of(n, dim, 0, &mut next));
+        let rows = Rows::new(Elements::F32(&x), dim).unwrap();
+        for kernels in Kernels::all() {
+            let mut out = vec![0.0; m * n];
+            kernels.dots(&queries, rows, &mut out);
+            for (i, got) in out.iter().enumerate() {
+                let want = definition(
+                    &queries[i / n * padded(dim)..][..padded(dim)],
+                    &x[i % n * padded(dim)..][..padded(dim)],
+                );
+                let same = got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
+                assert!(same, "{} {m}x{n}x{dim}: {got} is not {want}", kernels.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn kernels_are_taken_by_name() {
+    let all = Kernels::all();
+    let best = all.last().unwrap().name();
+    for kernels in &all {
+        assert_eq!(Kernels::wished(Some(OsStr::new(kernels.name()))).name(), kernels.name());
+    }
+    assert_eq!(all[0].name(), "scalar");
+    assert_eq!(Kernels::wished(None).name(), best);
+    assert_eq!(Kernels::wished(Some(OsStr::new("abacus"))).name(), best);
 }
 
 #[test]
@@ -188,18 +225,21 @@ fn blocks_hold_what_is_pushed_and_are_aligned() {
 }
 
 proptest! {
-    /// Whatever the weights and codes, overflow included.
+    /// Whatever the weights and codes, overflow included, wherever they start.
     #[test]
     fn code_dots_match_the_definition(
-        m in 0usize..10, n in 0usize..90, dim in 1usize..200, seed: u64, at in prop::collection::vec(0u32..90, 0..40),
+        m in 0usize..19, n in 0usize..90, dim in 1usize..200, skew in 0usize..3, seed: u64, at in prop::collection::vec(0u32..90, 0..40),
     ) {
         use super::{CodeRows, padded_codes};
         let stride = padded_codes(dim);
         let mut state = seed;
         let mut next = || { state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); state >> 33 };
-        let codes: Vec<i8> = (0..n * stride).map(|_| next() as i8).collect();
-        let weights: Vec<i16> = (0..m * stride).map(|_| next() as i16).collect();
-        let rows = CodeRows::new(&codes, dim);
+        // Now and then the least weight and the least code, whose products in pairs are the largest there are.
+        let mut extreme = next() % 4 == 0;
+        let codes: Vec<i8> = (0..skew + n * stride).map(|_| if extreme { i8::MIN } else { next() as i8 }).collect();
+        extreme &= next() % 2 == 0;
+        let weights: Vec<i16> = (0..skew + m * stride).map(|_| if extreme { i16::MIN } else { next() as i16 }).collect();
+        let (weights, rows) = (&weights[skew..], CodeRows::new(&codes[skew..], dim));
         prop_assert_eq!(rows.len(), n);
         let want = |q: usize, r: usize| {
             let pairs = weights[q * stride..].iter().zip(rows.row(r));
@@ -208,12 +248,12 @@ proptest! {
         let all: Vec<i32> = (0..m * n).map(|i| want(i / n, i % n)).collect();
         let at: Vec<u32> = at.into_iter().filter(|&r| (r as usize) < n).collect();
         let some: Vec<i32> = (0..m * at.len()).map(|i| want(i / at.len(), at[i % at.len()] as usize)).collect();
-        for kernels in [Kernels::best(), Kernels::scalar()] {
+        for kernels in Kernels::all() {
             let (mut out, mut out_at) = (vec![1; all.len()], vec![1; some.len()]);
-            kernels.code_dots(&weights, rows, &mut out);
-            kernels.code_dots_at(&weights, rows, &at, &mut out_at);
-            prop_assert_eq!(&out, &all);
-            prop_assert_eq!(&out_at, &some);
+            kernels.code_dots(weights, rows, &mut out);
+            kernels.code_dots_at(weights, rows, &at, &mut out_at);
+            prop_assert_eq!(&out, &all, "{}", kernels.name());
+            prop_assert_eq!(&out_at, &some, "{}", kernels.name());
         }
     }
 }

@@ -123,7 +123,7 @@ pub struct Machine {
     pub cpu: String,
     /// Logical cores that this process may use.
     pub cores: usize,
-    /// The kernels chosen for it: `scalar`, `avx2`.
+    /// The kernels chosen for it: `scalar`, `avx2`, `avx512`.
     pub kernels: String,
     /// Main memory in MiB; `None` where the system does not say.
     pub memory_mib: Option<u64>,
