@@ -44,7 +44,7 @@
 //! | 1 bytes | [`wire`], [`mapped`], [`publish`], [`kernels`] | index files, maps, folders that appear whole, dot products; the only `unsafe` |
 //! | 2 data | [`rows`], [`catalog`], [`matrix`], [`codes`], [`graph`], [`index`] | sets of rows, the corpus, its vectors, their codes, a graph over these, all bound together |
 //! | 3 engines | [`exact`], [`constraints`] | ground-truth search; rules and splits |
-//! | 4 decisions | [`retrieve`], [`matcher`], [`query`], [`report`], [`evaluation`] | which engine for which caption; a whole corpus into pairs; one caption into an answer; engines measured; datasets and encoders measured |
+//! | 4 decisions | [`retrieve`], [`matcher`], [`query`], [`report`], [`evidence`], [`evaluation`] | which engine for which caption; a whole corpus into pairs; one caption into an answer; engines measured; datasets and encoders measured |
 //! | 5 outside | [`formats`], [`import`], [`dataset`], [`newsroom`], [`cli`] | other people's files; the command line |
 
 pub mod catalog;
@@ -53,6 +53,7 @@ pub mod codes;
 pub mod constraints;
 pub mod dataset;
 pub mod evaluation;
+pub mod evidence;
 pub mod exact;
 pub mod formats;
 pub mod graph;

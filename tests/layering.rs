@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer map: who stands on which floor.
-const LAYERS: [(&str, u8); 25] = [
+const LAYERS: [(&str, u8); 26] = [
     ("words", 0),
     ("wire", 1),
     ("mapped", 1),
@@ -24,6 +24,7 @@ const LAYERS: [(&str, u8); 25] = [
     ("query", 4),
     ("report", 4),
     ("evaluation", 4),
+    ("evidence", 4),
     ("formats", 5),
     ("import", 5),
     ("dataset", 5),
@@ -34,7 +35,7 @@ const LAYERS: [(&str, u8); 25] = [
 ];
 
 /// Arrows on one floor. Everything else points down. Engines, and the two faces, do not know each other.
-const ACROSS: [(&str, &str); 18] = [
+const ACROSS: [(&str, &str); 22] = [
     ("wire", "mapped"),
     ("index", "catalog"),
     ("index", "matrix"),
@@ -47,6 +48,10 @@ const ACROSS: [(&str, &str); 18] = [
     ("report", "query"),
     ("report", "retrieve"),
     ("report", "matcher"),
+    ("evaluation", "retrieve"),
+    ("evaluation", "matcher"),
+    ("report", "evaluation"),
+    ("evidence", "retrieve"),
     ("import", "formats"),
     ("dataset", "formats"),
     ("encode", "formats"),
@@ -60,11 +65,12 @@ const ONLY: [(&str, &[&str]); 4] =
     [("formats", &["words"]), ("catalog", &["words", "wire"]), ("newsroom", &["words"]), ("rows", &["words"])];
 
 /// A dependency named in one place, so that it could be swapped in an afternoon.
-const ONE_PLACE: [(&str, &str); 4] = [
+const ONE_PLACE: [(&str, &str); 5] = [
     ("memmap2", "src/mapped.rs"),
     ("bincode", "src/wire/manifest.rs"),
     ("parquet", "src/dataset/table.rs"),
     ("ctrlc", "src/cli/mod.rs"),
+    ("smartcore", "src/evaluation/difficulty/probes.rs"),
 ];
 
 struct Source {

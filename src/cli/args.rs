@@ -48,7 +48,9 @@ pub enum Verb {
     Export(Export),
     /// Recall, latency and queries a second against exact search: JSON, CSV, and a page of plots
     Bench(Bench),
-    /// Datasets and encoders measured
+    /// Does this caption belong to this image? Evidence first, then the verdict with its margins
+    Verify(Box<super::verify::Verify>),
+    /// Datasets, encoders and verdicts measured
     Eval(super::eval::Eval),
     /// The built-in splits as TOML: print one, change it, pass its path to --split
     Splits(Splits),

@@ -3,7 +3,7 @@
 use super::args::Bench;
 use super::render::{count, right, table};
 use super::talk::Bars;
-use super::{info, query, split_named, usage, waive};
+use super::{command, info, query, split_named, usage, waive};
 use crate::constraints::Bound;
 use crate::import::Talk;
 use crate::index::{Index, Modality, held_out};
@@ -83,12 +83,6 @@ pub(super) fn run(args: &Bench, talk: &Bars) -> Result<()> {
     print(&report.rows, &mut io::stdout().lock())?;
     talk.note(&format!("plots and table: {}", args.out.join("bench.html").display()));
     Ok(())
-}
-
-/// The command as typed, wherever the program lies.
-fn command() -> String {
-    let typed = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned());
-    std::iter::once("mispair".to_owned()).chain(typed).collect::<Vec<_>>().join(" ")
 }
 
 /// What every case is measured with.

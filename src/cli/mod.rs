@@ -7,6 +7,7 @@
 //! | `args.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
 //! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `demo.rs` | the verbs |
+//! | `verify/` | `mispair verify` |
 //! | `eval/` | the verbs of `mispair eval` |
 //! | `render.rs` | tables, numbers, texts for people |
 
@@ -21,6 +22,7 @@ mod matching;
 mod query;
 mod render;
 mod talk;
+mod verify;
 
 pub use args::Args;
 
@@ -79,7 +81,8 @@ fn dispatch(args: Args) -> Result<()> {
         Verb::Match(a) => matching::run(&a, &talk),
         Verb::Bench(a) => bench::run(&a, &talk),
         Verb::Export(a) => export::run(&a),
-        Verb::Eval(a) => eval::run(&a),
+        Verb::Verify(a) => verify::run(&a, &talk),
+        Verb::Eval(a) => eval::run(&a, &talk),
         Verb::Splits(a) => splits(&a),
         Verb::Newsroom(a) => build::newsroom(&a, &talk),
         Verb::Completions { shell } => {
@@ -114,6 +117,12 @@ fn split_named(name: &str) -> Result<Split> {
     }
     let text = std::fs::read_to_string(path).with_context(|| name.to_owned())?;
     Ok(Split::parse(name, &text)?)
+}
+
+/// The command as typed, wherever the program lies.
+fn command() -> String {
+    let typed = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned());
+    std::iter::once("mispair".to_owned()).chain(typed).collect::<Vec<_>>().join(" ")
 }
 
 fn open(path: &Path) -> Result<Index> {

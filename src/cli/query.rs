@@ -73,7 +73,7 @@ fn say_asked(answer: &mut Answer, args: &Query) {
 }
 
 /// `42` is the integer if the index has that, else the text.
-fn find(index: &Index, text: &str) -> Result<Row> {
+pub(super) fn find(index: &Index, text: &str) -> Result<Row> {
     let as_text = SampleId::from(text);
     let as_integer = as_text.other_type();
     let found = as_integer.as_ref().and_then(|id| index.catalog.find(id)).or_else(|| index.catalog.find(&as_text));

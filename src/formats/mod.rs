@@ -18,6 +18,8 @@
 //! | `pickle/` | `{id: numpy array}` without Python, nothing executed |
 //! | `floats.rs` | three widths, two byte orders, any alignment |
 //! | `catalog_json.rs` | catalogs: VisualNews `data.json`, JSONL |
+//! | `columns.rs` | any columns by id: CSV, JSONL, JSON array |
+//! | `evidence.rs` | evidence about images and captions; captions to be checked |
 //! | `tabular.rs` | catalogs: CSV, TSV |
 //! | `metadata.rs` | facts by id: JSONL, JSON array, JSON object |
 //! | `facts.rs` | names of fields; what their values mean |
@@ -28,7 +30,9 @@
 //! | `error.rs` | what is wrong with a record, and where |
 
 mod catalog_json;
+mod columns;
 mod error;
+mod evidence;
 pub mod facts;
 mod floats;
 mod metadata;
@@ -43,7 +47,9 @@ mod tabular;
 mod vectors;
 
 pub use catalog_json::{read_jsonl, read_visual_news};
+pub use columns::{Cells, read_columns};
 pub use error::{FieldError, Place, RecordError, Where};
+pub use evidence::{CheckRecord, EvidenceRecord, read_checks, read_evidence};
 pub use facts::{Columns, facts_from_json};
 pub use floats::{ByteOrder, FloatType};
 pub use metadata::read_metadata;

@@ -40,7 +40,7 @@ pub fn is_report(folder: &Path) -> bool {
     read.is_ok() && head == *HEAD.as_bytes() && alone.is_ok_and(|all| all.into_iter().all(|ours| ours))
 }
 
-fn file(path: &Path, fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>) -> Result<(), Error> {
+pub(super) fn file(path: &Path, fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>) -> Result<(), Error> {
     let filled = fs::File::create_new(path).map(BufWriter::new).and_then(|mut out| {
         fill(&mut out)?;
         out.flush()

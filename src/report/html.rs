@@ -5,7 +5,7 @@ use super::svg::{Mark, Unit, escape};
 use super::{Measurement, Report};
 use std::fmt::Write;
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// A heading of the table, and what stands under it.
 type Column = (&'static str, fn(&Measurement) -> String);
@@ -116,7 +116,7 @@ fn keys(rows: &[&Measurement], engines: &[&str]) -> String {
     out
 }
 
-fn key(mark: Mark, class: &str, text: &str) -> String {
+pub(super) fn key(mark: Mark, class: &str, text: &str) -> String {
     let shape = match mark {
         Mark::Circle => format!(r#"<circle class="mark {class}" cx="7" cy="7" r="4.5"/>"#),
         Mark::Square => format!(r#"<rect class="mark {class}" x="3" y="3" width="8" height="8"/>"#),
@@ -124,7 +124,7 @@ fn key(mark: Mark, class: &str, text: &str) -> String {
     format!(r#"<span class="key"><svg viewBox="0 0 14 14" aria-hidden="true">{shape}</svg>{}</span>"#, escape(text))
 }
 
-fn figure(out: &mut String, caption: &str, plot: &str) {
+pub(super) fn figure(out: &mut String, caption: &str, plot: &str) {
     put(out, format_args!("<figure><figcaption>{caption}</figcaption>{plot}</figure>\n"));
 }
 
@@ -150,7 +150,7 @@ fn table(out: &mut String, rows: &[Measurement]) {
     out.push_str("</tbody></table></div>\n");
 }
 
-fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = out.write_fmt(text);
 }

@@ -20,11 +20,13 @@
 //! | `files.rs` | the three files of a report |
 //! | `html.rs`, `page.css` | the page |
 //! | `plots.rs` | recall–QPS with its Pareto line, latency, selectivity |
+//! | `judged.rs` | a dataset's difficulty as JSON, CSV and a page |
 //! | `svg.rs` | axes, marks, texts |
 
 mod cases;
 mod files;
 mod html;
+mod judged;
 mod measurement;
 mod plots;
 mod recall;
@@ -34,6 +36,7 @@ mod sweep;
 pub use cases::{PlainCase, SplitCase, sample};
 pub use files::{JSON, is_report, write};
 pub use html::page;
+pub use judged::{JUDGED, Judged, write_judged};
 pub use measurement::{Data, Machine, Measurement, ModalityData, Parameters, Report};
 pub use plots::frontier;
 pub use recall::recall_at_k;

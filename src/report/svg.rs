@@ -18,6 +18,8 @@ const APART: f64 = 12.0;
 pub(super) enum Scale {
     /// By logarithm, `lo` and `hi` positive.
     Log { lo: f64, hi: f64, unit: Unit },
+    /// Evenly from `lo` to `hi`.
+    Linear { lo: f64, hi: f64 },
     /// Recall: from `lo` to 1, the nearer to 1 the wider.
     Recall { lo: f64 },
     /// Places side by side, at 0, 1, 2 …, with these labels.
@@ -66,6 +68,7 @@ impl Scale {
     pub(super) fn at(&self, value: f64) -> f64 {
         let at = match self {
             Scale::Log { lo, hi, .. } => (value / lo).ln() / (hi / lo).ln(),
+            Scale::Linear { lo, hi } => (value - lo) / (hi - lo),
             Scale::Recall { lo } => (stretched(value) - stretched(*lo)) / (stretched(1.0) - stretched(*lo)),
             Scale::Slots(labels) if labels.len() < 2 => 0.5,
             Scale::Slots(labels) => value / (labels.len() - 1) as f64,
@@ -86,6 +89,18 @@ impl Scale {
                 let decades = lo.log10().floor() as i32..=hi.log10().ceil() as i32;
                 let all = decades.flat_map(|d| steps.iter().map(move |s| s * 10f64.powi(d)));
                 all.filter(|v| (*lo..=*hi).contains(v)).map(|v| (v, unit.say(v))).collect()
+            }
+            Scale::Linear { lo, hi } => {
+                let rough = (hi - lo) / 6.0;
+                let decade = 10f64.powf(rough.log10().floor());
+                let step = [1.0, 2.0, 5.0, 10.0].map(|s| s * decade).into_iter().find(|s| *s >= rough).unwrap_or(rough);
+                if !step.is_normal() {
+                    return vec![(*lo, three(*lo))];
+                }
+                // Steps are counted, not added up: 0.30000000000000004 is no label.
+                let (from, to) = ((lo / step).ceil() as i64, (hi / step).floor() as i64);
+                let near = |i: i64| (i as f64 * step * 1e9).round() / 1e9;
+                (from..=to).take(50).map(|i| (near(i), three(near(i)))).collect()
             }
             Scale::Recall { lo } => RECALLS.iter().filter(|r| *r >= lo).map(|&r| (r, r.to_string())).collect(),
             Scale::Slots(labels) => labels.iter().enumerate().map(|(i, l)| (i as f64, l.clone())).collect(),
@@ -309,6 +324,11 @@ mod tests {
             assert!(at.windows(2).all(|w| w[0] < w[1]) && at[0] >= 0.0 && at[3] < 1.0, "{at:?}");
             assert!(scale.ticks().windows(2).all(|w| scale.at(w[0].0) < scale.at(w[1].0)));
         }
+        let linear = Scale::Linear { lo: -0.05, hi: 0.4 };
+        let labels: Vec<String> = linear.ticks().into_iter().map(|t| t.1).collect();
+        assert_eq!(labels, ["0", "0.1", "0.2", "0.3", "0.4"]);
+        assert_eq!((linear.at(-0.05), linear.at(0.4), linear.at(7.0)), (0.0, 1.0, 1.0));
+        assert_eq!(Scale::Linear { lo: 1.0, hi: 1.0 }.ticks().len(), 1);
         for odd in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let at = Scale::log([odd].into_iter(), Unit::Time).at(odd);
             assert!((0.0..=1.0).contains(&at), "{odd}");

@@ -4,4 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod desk;
+mod difficulty;
+mod retrieval;
 mod stats;
+mod veracity;
+mod verify;

@@ -3,14 +3,20 @@
 //! | file | responsibility |
 //! |---|---|
 //! | `args.rs` | the arguments, their help |
-//! | `stats.rs`, `overlap.rs` | the verbs |
+//! | `stats.rs`, `overlap.rs`, `retrieval.rs`, `difficulty.rs`, `veracity.rs` | the verbs |
+//! | `column.rs` | columns beside an index, joined by id |
 
 mod args;
+mod column;
+mod difficulty;
 mod overlap;
+mod retrieval;
 mod stats;
+mod veracity;
 
 pub use args::Eval;
 
+use super::talk::Bars;
 use super::usage;
 use crate::dataset;
 use crate::evaluation::Dataset;
@@ -20,10 +26,13 @@ use args::{DatasetArgs, What};
 use serde::Serialize;
 use std::io::Write;
 
-pub(super) fn run(args: &Eval) -> Result<()> {
+pub(super) fn run(args: &Eval, talk: &Bars) -> Result<()> {
     match &args.what {
         What::Stats(a) => stats::run(a),
         What::Overlap(a) => overlap::run(a),
+        What::Difficulty(a) => difficulty::run(a, talk),
+        What::Veracity(a) => veracity::run(a, talk),
+        What::Retrieval(a) => retrieval::run(a, talk),
     }
 }
 

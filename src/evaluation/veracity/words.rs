@@ -1,0 +1,105 @@
+//! Texts compared by their words: ROUGE-L and METEOR.
+
+use super::stem;
+
+/// METEOR's weights: of recall in the mean, and of fragmentation.
+const ALPHA: f64 = 0.9;
+const BETA: i32 = 3;
+const GAMMA: f64 = 0.5;
+
+/// Words as ROUGE counts them: in lower case, runs of a to z and 0 to 9.
+pub fn rouge_tokens(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
+    words.filter(|w| !w.is_empty()).map(str::to_owned).collect()
+}
+
+/// ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words; 0 where one side has none.
+pub fn rouge_l(predicted: &str, truth: &str) -> f64 {
+    let (p, t) = (rouge_tokens(predicted), rouge_tokens(truth));
+    if p.is_empty() || t.is_empty() {
+        return 0.0;
+    }
+    let mut row = vec![0_u32; t.len() + 1];
+    for word in &p {
+        let mut corner = 0;
+        for j in 0..t.len() {
+            let above = row[j + 1];
+            row[j + 1] = if *word == t[j] { corner + 1 } else { above.max(row[j]) };
+            corner = above;
+        }
+    }
+    let lcs = f64::from(row[t.len()]);
+    let (precision, recall) = (lcs / p.len() as f64, lcs / t.len() as f64);
+    if lcs == 0.0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) }
+}
+
+/// Words as METEOR is given them here: in lower case, runs of letters and digits, and every other visible character by itself.
+pub fn meteor_tokens(text: &str) -> Vec<String> {
+    let mut tokens: Vec<String> = Vec::new();
+    let mut in_word = false;
+    for c in text.to_lowercase().chars() {
+        let is_word = c.is_alphanumeric();
+        match tokens.last_mut() {
+            Some(last) if is_word && in_word => last.push(c),
+            _ if c.is_whitespace() => {}
+            _ => tokens.push(c.to_string()),
+        }
+        in_word = is_word;
+    }
+    tokens
+}
+
+/// METEOR (Lavie and Agarwal 2007) with exact and stem matches, as NLTK aligns them: from the last word backwards, first equal words,
+/// then equal stems. (WordNet's synonyms are not matched.)
+pub fn meteor(predicted: &str, truth: &str) -> f64 {
+    let (p, t) = (meteor_tokens(predicted), meteor_tokens(truth));
+    let mut free_p: Vec<(usize, String)> = p.iter().cloned().enumerate().collect();
+    let mut free_t: Vec<(usize, String)> = t.iter().cloned().enumerate().collect();
+    let mut matches = Vec::new();
+    align(&mut free_p, &mut free_t, &mut matches);
+    for side in [&mut free_p, &mut free_t] {
+        side.iter_mut().for_each(|w| w.1 = stem(&w.1));
+    }
+    align(&mut free_p, &mut free_t, &mut matches);
+    if matches.is_empty() {
+        return 0.0;
+    }
+    matches.sort_unstable();
+    let m = matches.len() as f64;
+    let follows = |w: &&[(usize, usize)]| w[1].0 == w[0].0 + 1 && w[1].1 == w[0].1 + 1;
+    let chunks = matches.len() - matches.windows(2).filter(follows).count();
+    let (precision, recall) = (m / p.len() as f64, m / t.len() as f64);
+    let mean = precision * recall / (ALPHA * precision + (1.0 - ALPHA) * recall);
+    mean * (1.0 - GAMMA * (chunks as f64 / m).powi(BETA))
+}
+
+fn align(p: &mut Vec<(usize, String)>, t: &mut Vec<(usize, String)>, matches: &mut Vec<(usize, usize)>) {
+    for i in (0..p.len()).rev() {
+        if let Some(j) = t.iter().rposition(|w| w.1 == p[i].1) {
+            matches.push((p[i].0, t[j].0));
+            p.remove(i);
+            t.remove(j);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_hand() {
+        // LCS "the man in oslo": 4 of 5 said, 4 of 6 true.
+        let r = rouge_l("The man in Oslo, today", "the old man sat in Oslo");
+        assert!((r - 2.0 * 0.8 * (4.0 / 6.0) / (0.8 + 4.0 / 6.0)).abs() < 1e-12);
+        assert_eq!((rouge_l("", "a"), rouge_l("a", "b"), rouge_l("A b!", "a, b")), (0.0, 0.0, 1.0));
+        // Three matches of three, one chunk: 1 − 0.5 / 27.
+        assert!((meteor("a red car", "a red car") - (1.0 - 0.5 / 27.0)).abs() < 1e-12);
+        // "cars" and "car" by stem: P 2/2, R 2/4, mean 1·0.5 / (0.9 + 0.05), one chunk of two.
+        let want = 0.5 / 0.95 * (1.0 - 0.5 / 8.0);
+        assert!((meteor("red cars", "one red car there") - want).abs() < 1e-12);
+        assert_eq!((meteor("", "a"), meteor("a", "")), (0.0, 0.0));
+        assert_eq!(meteor_tokens("It's A-1, no?"), ["it", "'", "s", "a", "-", "1", ",", "no", "?"]);
+    }
+}
