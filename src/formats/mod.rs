@@ -19,6 +19,7 @@
 //! | `floats.rs` | three widths, two byte orders, any alignment |
 //! | `catalog_json.rs` | catalogs: VisualNews `data.json`, JSONL |
 //! | `columns.rs` | any columns by id: CSV, JSONL, JSON array |
+//! | `ccn.rs` | CCN's folders of web evidence |
 //! | `evidence.rs` | evidence about images and captions; captions to be checked |
 //! | `tabular.rs` | catalogs: CSV, TSV |
 //! | `metadata.rs` | facts by id: JSONL, JSON array, JSON object |
@@ -30,6 +31,7 @@
 //! | `error.rs` | what is wrong with a record, and where |
 
 mod catalog_json;
+mod ccn;
 mod columns;
 mod error;
 mod evidence;
@@ -47,6 +49,7 @@ mod tabular;
 mod vectors;
 
 pub use catalog_json::{read_jsonl, read_visual_news};
+pub use ccn::{CcnEntry, read_ccn_direct, read_ccn_index, read_ccn_inverse};
 pub use columns::{Cells, read_columns};
 pub use error::{FieldError, Place, RecordError, Where};
 pub use evidence::{CheckRecord, EvidenceRecord, read_checks, read_evidence};

@@ -169,7 +169,7 @@ fn the_verb() {
 
     let table = ask("eval retrieval index --pool all").ok().out;
     assert!(table.contains("text→image") && table.contains("empty captions"), "{table}");
-    ask("eval retrieval index --captions sbert").fails(1, &["\"sbert\"", "clip-text, clip-image"]);
+    ask("eval retrieval index --captions sbert").fails(1, &["\"sbert\"", "clip-image, clip-text"]);
     ask("eval retrieval index --where colour=red").fails(2, &["colour", "--table"]);
     ask("eval retrieval index --where source=fr").fails(1, &["no caption and image belong together"]);
     ask("eval retrieval index --pool few").fails(2, &["--pool few"]);

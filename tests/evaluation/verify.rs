@@ -147,6 +147,57 @@ fn evidence_files_are_joined_by_id() {
 }
 
 #[test]
+fn folders_of_web_evidence() {
+    let dir = scratch("verify-ccn");
+    archive().build(&dir);
+    let write = |path: &str, value: Value| {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, value.to_string()).unwrap();
+    };
+    // Keys are names of folders: that 0 stands for sample 3 says the index alone.
+    let of = |image: i64, text: i64| json!({"image_id_in_visualNews": image, "text_id_in_visualNews": text, "folder_path": "elsewhere"});
+    write("direct/test.json", json!({"0": of(3, 3), "7": of(2, 2)}));
+    write(
+        "direct/0/direct_annotation.json",
+        json!({"images_with_captions": [
+        {"page_link": "https://herald.example/a/b", "caption": {"alt_node": "A march in LAGOS"}},
+        {"page_link": "https://post.example", "caption": {"caption_node": "Another march"}}]}),
+    );
+    crate::common::npy(&dir.join("direct/0/clip_embeddings.npy"), &[vec![5.0, 0.1], vec![1.0, 1.0]]);
+    write("inverse/test.json", json!({"1": of(2, 9)}));
+    write(
+        "inverse/1/inverse_annotation.json",
+        json!({"entities": [], "all_partially_matched_captions": [{"title": "no"}],
+        "all_fully_matched_captions": [{"page_link": "http://herald.example/x", "title": "A fire, in Bergen", "caption": {"alt_node": " "}}]}),
+    );
+    let line = [
+        "verify",
+        "--archive",
+        "index",
+        "--pairs",
+        "index",
+        "--evidence",
+        "direct",
+        "--evidence",
+        "inverse",
+        "--format",
+        "json",
+    ];
+    let run = ask(&dir, &line).ok();
+    assert!(run.err.contains("1 entries of its index have no folder"), "{}", run.err);
+    let answers = run.json_lines();
+    assert_eq!((answers[1]["verdict"].as_str(), answers[1]["rule"].as_i64()), (Some("accurate"), Some(1)));
+    assert_eq!((answers[2]["verdict"].as_str(), answers[2]["rule"].as_i64()), (Some("out-of-context"), Some(3)));
+    let lines = answers[2]["evidence"].as_array().unwrap();
+    assert!(lines.iter().any(|l| l["domain"] == "herald.example" && l["caption_matches"] == true));
+    crate::common::npy(&dir.join("direct/0/clip_embeddings.npy"), &[vec![5.0, 0.1]]);
+    ask(&dir, &line).fails(1, &["1 vectors beside 2 images", "direct"]);
+    ask(&dir, &["verify", "--archive", "index", "--id", "1", "--evidence", "index"])
+        .fails(1, &["no index of web evidence"]);
+}
+
+#[test]
 fn entities_by_name_and_by_picture() {
     let dir = scratch("verify-entities");
     let mut written = archive();

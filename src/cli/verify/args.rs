@@ -41,7 +41,8 @@ pub struct Verify {
     /// The vector of the caption; without it only captions that match are found.
     #[arg(long, value_name = "F.npy", requires = "caption")]
     pub text: Option<PathBuf>,
-    /// Evidence that others have found; may be repeated.
+    /// Evidence that others have found: a file (JSONL, JSON array, CSV), or one of CCN's folders (direct_search/test,
+    /// inverse_search/test); may be repeated.
     #[arg(long, value_name = "FILE")]
     pub evidence: Vec<PathBuf>,
     /// An index of entities: captions are names, clip-text their vectors, clip-image those of their pictures, topic = person marks persons.

@@ -42,9 +42,20 @@ impl Files {
         let mut files = Files::default();
         for path in paths {
             let name = path.display().to_string();
-            let bytes = Mapped::open(path).with_context(|| name.clone())?;
+            let records = if path.is_dir() {
+                let (records, absent) = super::ccn::read(path)?;
+                if absent > 0 {
+                    talk.note(&format!(
+                        "note: {name}: {absent} entries of its index have no folder: they count as not searched"
+                    ));
+                }
+                records
+            } else {
+                let bytes = Mapped::open(path).with_context(|| name.clone())?;
+                read_evidence(&bytes, path)?
+            };
             let (mut by_image, mut by_caption) = (ById::new(), ById::new());
-            for record in read_evidence(&bytes, path)? {
+            for record in records {
                 // What a caption found is named by the caption's id; beside it the image's id says what it was compared with.
                 let (place, id) = match (&record.id, &record.image_id) {
                     (Some(id), _) => (&mut by_caption, id.to_string()),

@@ -3,10 +3,12 @@
 //! | file | responsibility |
 //! |---|---|
 //! | `args.rs` | the arguments, their help |
+//! | `ccn.rs` | CCN's folders of web evidence |
 //! | `files.rs` | evidence of files, joined by id |
 //! | `print.rs` | answers for people |
 
 mod args;
+mod ccn;
 mod files;
 mod print;
 

@@ -204,19 +204,18 @@ fn side<'a, K: std::hash::Hash + Eq>(
         Side { modality, at: Vec::new(), first: Vec::new(), of_row: vec![NONE; index.catalog.len() as usize] };
     let mut known: HashMap<K, u32> = HashMap::new();
     for row in index.catalog.rows() {
-        let Some(key) = key(row) else { continue };
-        let item = match known.get(&key) {
-            Some(&item) => item,
-            None => {
-                let Some(at) = modality.matrix.find(row) else { continue };
-                let item = side.at.len() as u32;
-                side.at.push(at);
-                side.first.push(row);
-                known.insert(key, item);
-                item
-            }
-        };
-        side.of_row[row.index()] = item;
+        let (Some(key), Some(at)) = (key(row), modality.matrix.find(row)) else { continue };
+        known.entry(key).or_insert_with(|| {
+            side.at.push(at);
+            side.first.push(row);
+            side.at.len() as u32 - 1
+        });
+    }
+    // A row without a vector of its own has that of its caption's (image's) other rows, earlier or later.
+    for row in index.catalog.rows() {
+        if let Some(&item) = key(row).and_then(|key| known.get(&key)) {
+            side.of_row[row.index()] = item;
+        }
     }
     side
 }

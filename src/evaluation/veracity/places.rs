@@ -1,7 +1,8 @@
 //! Places: GeoNames records, and how far apart what was said and what is true are.
 
 use super::assignment;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record of a GeoNames file; records of one `query` are the places that a name may mean.
@@ -10,11 +11,35 @@ pub struct GeoName {
     /// The name that was looked up.
     pub query: String,
     /// Latitude and longitude in degrees; absent: the name is no place.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "coordinates")]
     pub coordinates: Option<[f64; 2]>,
-    /// From the Earth down to the place.
-    #[serde(default)]
+    /// From the Earth down to the place: a list, or a text cut by semicolons.
+    #[serde(default, deserialize_with = "hierarchy")]
     pub hierarchy: Vec<String>,
+}
+
+/// Some records of published files hold their lists as texts.
+fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let word = |v: &Value| v.as_str().map_or(v.to_string(), str::to_owned);
+    Ok(match Value::deserialize(from)? {
+        Value::Array(list) => list.iter().map(word).collect(),
+        Value::String(text) => text.split(';').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect(),
+        _ => Vec::new(),
+    })
+}
+
+fn hierarchy<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    list(from)
+}
+
+fn coordinates<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[f64; 2]>, D::Error> {
+    let numbers: Vec<Option<f64>> =
+        list(from)?.iter().map(|n| n.parse().ok().filter(|x: &f64| x.is_finite())).collect();
+    match numbers.as_slice() {
+        [] => Ok(None),
+        [Some(latitude), Some(longitude)] => Ok(Some([*latitude, *longitude])),
+        _ => Err(serde::de::Error::custom("coordinates are a latitude and a longitude")),
+    }
 }
 
 /// A file of GeoNames records, by name.
