@@ -3,7 +3,7 @@
 use super::{Asked, By, Error, Line, Settings, same_words};
 use crate::index::{Index, Modality};
 use crate::kernels::{Block, padded};
-use crate::retrieve::{self, Asked as Wanted, Engine};
+use crate::retrieve::{self, Asked as Wanted, Engine, Sight};
 use crate::words::{Order, Row, Scored};
 use std::collections::HashMap;
 
@@ -42,7 +42,8 @@ impl<'a> Archive<'a> {
         let width = || Error::Width { what, modality: modality.name.clone(), expected, got };
         let mut block = Block::with_capacity(expected, 1).map_err(|_| width())?;
         block.push(vector).map_err(|_| width())?;
-        let wanted = Wanted { k, order: Order::Highest, among: None, engine: Engine::Auto, ef: None };
+        let wanted =
+            Wanted { k, order: Order::Highest, among: None, engine: Engine::Auto, sight: Sight::Usual, likely: 1.0 };
         let found = retrieve::plain(modality, &block, wanted)?.pop();
         Ok(found.map_or_else(Vec::new, |f| f.best))
     }

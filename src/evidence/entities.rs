@@ -6,7 +6,7 @@
 use super::Error;
 use crate::index::{Index, Modality};
 use crate::kernels::Block;
-use crate::retrieve::{self, Asked as Wanted, Engine};
+use crate::retrieve::{self, Asked as Wanted, Engine, Sight};
 use crate::words::{Order, Scored};
 use serde::Serialize;
 
@@ -60,7 +60,14 @@ impl<'a> EntityIndex<'a> {
             let width = || Error::Width { what: "the image's vector", modality: modality.name.clone(), expected, got };
             let mut block = Block::with_capacity(expected, 1).map_err(|_| width())?;
             block.push(image).map_err(|_| width())?;
-            let wanted = Wanted { k: NAMES, order: Order::Highest, among: None, engine: Engine::Auto, ef: None };
+            let wanted = Wanted {
+                k: NAMES,
+                order: Order::Highest,
+                among: None,
+                engine: Engine::Auto,
+                sight: Sight::Usual,
+                likely: 1.0,
+            };
             Ok(retrieve::plain(modality, &block, wanted)?.pop().map_or_else(Vec::new, |f| f.best))
         };
         let catalog = &self.index.catalog;

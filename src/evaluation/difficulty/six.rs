@@ -7,7 +7,7 @@ use super::{Error, Pairs};
 use crate::index::{Index, Modality};
 use crate::kernels::{Block, dot};
 use crate::matrix::Matrix;
-use crate::retrieve::{self, Asked, Engine};
+use crate::retrieve::{self, Asked, Engine, Sight};
 use crate::words::{MatrixRow, Order};
 
 /// Their names, in order.
@@ -28,7 +28,7 @@ fn evidence(
     engine: Engine,
 ) -> Result<Vec<Option<MatrixRow>>, Error> {
     // A few more: the nearest may lack its twin.
-    let asked = Asked { k: 8, order: Order::Highest, among: None, engine, ef: None };
+    let asked = Asked { k: 8, order: Order::Highest, among: None, engine, sight: Sight::Usual, likely: 1.0 };
     let found = retrieve::plain(searched, queries, asked)?;
     Ok(found.into_iter().map(|f| f.best.iter().find_map(|s| wanted.find(s.row))).collect())
 }

@@ -78,7 +78,14 @@ pub fn graph_ranks(
         let right = space.right(direction, q);
         let mut rows = k;
         loop {
-            let asked = Asked { k: rows, order: Order::Highest, among: None, engine: Engine::Graph, ef };
+            let asked = Asked {
+                k: rows,
+                order: Order::Highest,
+                among: None,
+                engine: Engine::Graph,
+                sight: ef.into(),
+                likely: 1.0,
+            };
             let found = retrieve::plain(to.modality, &block, asked)?.pop().map_or_else(Vec::new, |r| r.best);
             let mut seen = HashSet::new();
             let distinct = found.iter().filter_map(|s| to.item(s.row)).filter(|&item| seen.insert(item)).take(k);
