@@ -58,7 +58,7 @@ impl Item {
     }
 }
 
-/// The order in which captions speak of an item: of the first [`FIRST`] those with most entities of its labels first, of equal ones
+/// The order in which captions speak of an item: of the first ten those with most entities of its labels first, of equal ones
 /// the earlier. `entities`: of each caption; `None` where they are unknown counts as none.
 pub fn ranked_captions(entities: &[Option<&[Mention]>], item: Item) -> Vec<usize> {
     let labels = item.labels();

@@ -27,7 +27,7 @@ pub struct Accuracy {
 pub struct Roc {
     /// The area under it: how often a falsified row scores above a pristine one, ties half.
     pub auc: f64,
-    /// (false positive rate, true positive rate), from (0, 0) to (1, 1), at most about [`POINTS`] of them.
+    /// (false positive rate, true positive rate), from (0, 0) to (1, 1), at most about 200 of them.
     pub points: Vec<[f64; 2]>,
 }
 
