@@ -11,6 +11,7 @@ Files are JSON arrays or JSONL with ids. METEOR is NLTK's, given the words that 
 """
 import json
 import sys
+import unicodedata
 
 from nltk.translate.meteor_score import single_meteor_score
 from rouge_score import rouge_scorer
@@ -45,7 +46,8 @@ def words(text):
     """Runs of letters and digits, and every other visible character by itself."""
     found, inside = [], False
     for c in text.lower():
-        word = c.isalnum()
+        # Vowel signs are letters, too (Unicode's Alphabetic); Python counts them as marks.
+        word = c.isalnum() or (unicodedata.category(c) in ("Mn", "Mc") and unicodedata.combining(c) == 0)
         if word and inside:
             found[-1] += c
         elif not c.isspace():
