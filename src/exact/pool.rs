@@ -31,12 +31,18 @@ impl Pool<'_> {
     }
 }
 
-/// Positions in `catalog_rows` of the wanted rows; both ascend. From one row to the next the
-/// step is doubled until it passes, then halved: as cheap for a long list as for a short one.
+/// Positions in `catalog_rows` of the wanted rows; both ascend. Where no sample before it lacks a vector, a row's position is the
+/// row itself; else, from one row to the next, the step is doubled until it passes, then halved: as cheap for a long list as for
+/// a short one.
 fn intersect(wanted: impl Iterator<Item = Row>, catalog_rows: &[u32]) -> Vec<u32> {
     let mut found = Vec::with_capacity(wanted.size_hint().0.min(catalog_rows.len()));
     let mut from = 0;
     for row in wanted {
+        if catalog_rows.get(row.index()) == Some(&row.0) {
+            from = row.index();
+            found.push(row.0);
+            continue;
+        }
         let mut step = 1;
         while catalog_rows.get(from + step).is_some_and(|&r| r < row.0) {
             from += step;

@@ -31,7 +31,7 @@ use rayon::prelude::*;
 const MOST_QUERIES: usize = 8;
 /// Below this many rows a full scan is as fast. In sequence that is so up to about 3,000 rows of 512 elements; but few rows
 /// stand here and there among many, and then bytes are all that counts: 2,000 of 200,000 take half as long by their codes.
-const LEAST_ROWS: usize = 512;
+const LEAST_ROWS: usize = 160;
 /// A result is wanted of at least so many rows each: otherwise most of them are read anyway.
 const LEAST_PER_RESULT: usize = 16;
 /// One row in so many makes a set dense.
