@@ -159,14 +159,14 @@ impl<'a> Exact<'a> {
         let wanted = scan::Wanted { k, order, accept: &accept };
         if let (Some(codes), Pool::Set(set)) = (self.codes, pool)
             && pruned::looks_at_all(set.count(), codes.len())
-            && pruned::pays(queries.len(), set.count(), k)
+            && pruned::pays(queries.len(), set.count(), codes.len(), k)
         {
             return Ok(pruned::run(self, codes, queries, Among::Most(set), wanted));
         }
         let at = pool.matrix_rows(self.catalog_rows)?;
         let rows = at.as_ref().map_or(self.rows.len(), Vec::len);
         match self.codes {
-            Some(codes) if pruned::pays(queries.len(), rows, k) => {
+            Some(codes) if pruned::pays(queries.len(), rows, codes.len(), k) => {
                 let among = at.as_deref().map_or(Among::All, Among::Rows);
                 Ok(pruned::run(self, codes, queries, among, wanted))
             }

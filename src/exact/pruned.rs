@@ -29,9 +29,12 @@ use rayon::prelude::*;
 /// is half at best, and gone as soon as one row in a hundred must be read after all, as rows read here and there take as long as
 /// forty in a tile.
 const MOST_QUERIES: usize = 8;
-/// Below this many rows a full scan is as fast. In sequence that is so up to about 3,000 rows of 512 elements; but few rows
-/// stand here and there among many, and then bytes are all that counts: 2,000 of 200,000 take half as long by their codes.
-const LEAST_ROWS: usize = 160;
+/// Below this many rows in sequence a full scan is as fast: at 2,048 × 512 one query gains nothing and eight lose half, at 4,096 one
+/// takes half as long, eight a fifth less.
+const LEAST_ROWS: usize = 3072;
+/// Below this many rows here and there among many it is as fast for one query. Bytes are all that counts there: 2,000 of
+/// 200,000 × 512 take half as long by their codes, 200 three quarters.
+const LEAST_SCATTERED: usize = 160;
 /// A result is wanted of at least so many rows each: otherwise most of them are read anyway.
 const LEAST_PER_RESULT: usize = 16;
 /// One row in so many makes a set dense.
@@ -75,9 +78,12 @@ struct Reach {
     queries: usize,
 }
 
-/// Are codes worth reading?
-pub(super) fn pays(queries: usize, rows: usize, k: usize) -> bool {
-    (1..=MOST_QUERIES).contains(&queries) && rows >= LEAST_ROWS && k.saturating_mul(LEAST_PER_RESULT) <= rows
+/// Are codes worth reading, for so many rows of all?
+pub(super) fn pays(queries: usize, rows: usize, all: usize, k: usize) -> bool {
+    let scattered = queries == 1 && !looks_at_all(rows, all);
+    (1..=MOST_QUERIES).contains(&queries)
+        && rows >= if scattered { LEAST_SCATTERED } else { LEAST_ROWS }
+        && k.saturating_mul(LEAST_PER_RESULT) <= rows
 }
 
 /// Does a set hold so many of all rows that the codes of all are read, and rows asked for membership only before they are read

@@ -223,6 +223,11 @@ fn codes_are_read_where_that_pays_and_only_for_these_rows() {
     }
     let few: Vec<Row> = (0..2000).map(Row).collect();
     assert_eq!(ask(1, 3, Pool::List(&few)).bounded, 0);
+    // Few rows here and there among many: by their codes, but for one query only, and not so few.
+    let scattered: Vec<Row> = case.catalog_rows.iter().step_by(10).map(|&row| Row(row)).collect();
+    assert_eq!(ask(1, 3, Pool::List(&scattered)).bounded, 400);
+    assert_eq!(ask(2, 3, Pool::List(&scattered)).bounded, 0);
+    assert_eq!(ask(1, 3, Pool::List(&scattered[..150])).bounded, 0);
     let other = Case::new(1, 3999, 48, false, 3);
     let refused = other.exact().with_codes(Some(&codes)).unwrap_err();
     assert_eq!(refused, Error::Codes { expected: (3999, 48), got: (4000, 48) });
