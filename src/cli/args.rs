@@ -52,6 +52,14 @@ pub enum Verb {
     Verify(Box<super::verify::Verify>),
     /// Datasets, encoders and verdicts measured
     Eval(super::eval::Eval),
+    /// The matcher daemon: the same answers over HTTP
+    Serve(super::serve::Serve),
+    /// The daemon's configuration
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: super::serve::ConfigVerb,
+    },
     /// The built-in splits as TOML: print one, change it, pass its path to --split
     Splits(Splits),
     /// A made-up photo archive in the published layout, for trying out and for measuring

@@ -3,7 +3,7 @@
 use super::args::Bench;
 use super::render::{count, right, table};
 use super::talk::Bars;
-use super::{command, info, query, split_named, usage, waive};
+use super::{command, query, split_named, usage, waive};
 use crate::constraints::Bound;
 use crate::import::Talk;
 use crate::index::{Index, Modality, held_out};
@@ -13,7 +13,7 @@ use crate::publish::{self, Staging};
 use crate::query::Error;
 use crate::report::{
     self, Data, Engine, JSON, Machine, Measurement, ModalityData, Parameters, PlainCase, Report, SplitCase, answers_of,
-    sample, sweep,
+    dtype, sample, sweep,
 };
 use crate::words::Row;
 use anyhow::{Context, Result, bail};
@@ -135,7 +135,7 @@ fn plain_case<'a>(index: &'a Index, modality: &'a Modality, args: &Bench) -> Res
     let from = match &args.query_file {
         Some(path) => {
             for vector in query::read_vectors(path, matrix, &modality.name)? {
-                queries.push(&vector)?;
+                queries.push(&vector.elements[..matrix.dim()])?;
             }
             path.file_name().map_or_else(String::new, |f| f.to_string_lossy().into_owned())
         }
@@ -198,7 +198,7 @@ fn data(index: &Index, used: &[String]) -> Data {
                 name: m.name.clone(),
                 rows: m.matrix.len(),
                 dim: m.matrix.dim(),
-                dtype: info::dtype(m.matrix.dtype()),
+                dtype: dtype(m.matrix.dtype()),
             })
             .collect(),
     }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `args.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
-//! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `demo.rs` | the verbs |
+//! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `serve.rs`, `demo.rs` | the verbs |
 //! | `verify/` | `mispair verify` |
 //! | `eval/` | the verbs of `mispair eval` |
 //! | `render.rs` | tables, numbers, texts for people |
@@ -21,6 +21,7 @@ mod info;
 mod matching;
 mod query;
 mod render;
+mod serve;
 mod talk;
 mod verify;
 
@@ -32,6 +33,7 @@ use crate::publish::abandon_all;
 use anyhow::{Context, Result};
 use args::Verb;
 use clap::CommandFactory;
+use serve::ConfigVerb;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,12 +41,15 @@ use talk::{Bars, say};
 
 /// Runs a verb; 130 after Ctrl-C, with nothing half-made left behind.
 pub fn run(args: Args) -> ExitCode {
-    let stop = ctrlc::set_handler(|| {
-        let _nothing_else_begins = abandon_all();
-        std::process::exit(130);
-    });
-    if let Err(e) = stop {
-        say(&format!("note: Ctrl-C will not tidy up: {e}"));
+    // The daemon writes nothing, and has its own way with signals.
+    if !matches!(args.verb, Verb::Serve(_)) {
+        let stop = ctrlc::set_handler(|| {
+            let _nothing_else_begins = abandon_all();
+            std::process::exit(130);
+        });
+        if let Err(e) = stop {
+            say(&format!("note: Ctrl-C will not tidy up: {e}"));
+        }
     }
     match dispatch(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,6 +71,9 @@ fn usage(e: impl std::fmt::Display) -> anyhow::Error {
 }
 
 fn dispatch(args: Args) -> Result<()> {
+    if let Verb::Serve(a) = &args.verb {
+        return serve::run(a, args.threads);
+    }
     let mut pool = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = args.threads {
         pool = pool.num_threads(usize::from(threads));
@@ -83,6 +91,8 @@ fn dispatch(args: Args) -> Result<()> {
         Verb::Export(a) => export::run(&a),
         Verb::Verify(a) => verify::run(&a, &talk),
         Verb::Eval(a) => eval::run(&a, &talk),
+        Verb::Serve(a) => serve::run(&a, args.threads),
+        Verb::Config { verb: ConfigVerb::Print(a) } => serve::print(&a, args.threads),
         Verb::Splits(a) => splits(&a),
         Verb::Newsroom(a) => build::newsroom(&a, &talk),
         Verb::Completions { shell } => {

@@ -4,16 +4,17 @@ use super::args::{Format, Query, Unique};
 use super::render::{count, line, right, table};
 use super::{split_named, usage, waive};
 use crate::constraints::{Bound, Subject, Vectors};
-use crate::formats::{self, facts_from_json};
+use crate::formats::{self, captioned_facts};
 use crate::index::Index;
 use crate::kernels::Block;
 use crate::mapped::Mapped;
-use crate::matrix::{Matrix, prepare};
-use crate::query::{Answer, Error, Plain, Searcher, Wanted, plain_batch};
+use crate::matrix::{Matrix, Prepared};
+use crate::query::{Answer, Error, Plain, Searcher, Wanted, asked, plain_batch, vector_of};
 use crate::words::{Facts, Order, Row, SampleId};
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -39,8 +40,18 @@ pub(super) fn run(args: &Query) -> Result<()> {
         (None, None) => return Err(usage("name a --split or a --modality")),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
+    let settings = asked::Settings {
+        modality: args.modality.as_deref(),
+        from: args.from.as_deref(),
+        partition: args.partition.as_deref(),
+        unique_image: args.unique == Some(Unique::Image),
+        k: args.k,
+        adversarial: args.adversarial,
+        lowest: args.lowest,
+        waive: &args.waive,
+    };
     for mut answer in answers {
-        say_asked(&mut answer, args);
+        settings.beside(&mut answer.query);
         let answer = &answer;
         match args.format {
             Format::Json => {
@@ -52,24 +63,6 @@ pub(super) fn run(args: &Query) -> Result<()> {
     }
     out.flush()?;
     Ok(())
-}
-
-/// Puts what was asked beside who it was asked for.
-fn say_asked(answer: &mut Answer, args: &Query) {
-    let Value::Object(query) = &mut answer.query else { return };
-    let unique = args.unique.map(|Unique::Image| "image");
-    let settings = [
-        ("modality", json!(args.modality)),
-        ("from", json!(args.from)),
-        ("partition", json!(args.partition)),
-        ("unique", json!(unique)),
-        ("k", json!(args.k)),
-        ("adversarial", json!(args.adversarial)),
-        ("lowest", json!(args.lowest)),
-        ("waive", json!(args.waive)),
-    ];
-    let said = |value: &Value| !matches!(value, Value::Null | Value::Bool(false)) && *value != json!([]);
-    query.extend(settings.into_iter().filter(|s| said(&s.1)).map(|(name, value)| (name.to_owned(), value)));
 }
 
 /// `42` is the integer if the index has that, else the text.
@@ -90,21 +83,12 @@ fn by_modality(index: &Index, modality: &str, partition: Option<u16>, args: &Que
     let mut asked = Vec::new();
     if let Some(id) = &args.id {
         let from = args.from.as_deref().unwrap_or(modality);
-        let source = index.matrix(from).ok_or_else(|| unknown(from))?;
         let row = find(index, id)?;
-        let at = source.find(row).ok_or_else(|| Error::NoVector { id: id.clone(), modality: from.to_owned() })?;
-        if source.dim() != matrix.dim() {
-            bail!(
-                "{from:?} has {} dimensions, {modality:?} has {}; they must be one space",
-                source.dim(),
-                matrix.dim()
-            );
-        }
-        queries.push(&source.vector(at)[..source.dim()])?;
-        asked.push(asked_id(index, row));
+        queries.push(&vector_of(index, row, from, modality)?)?;
+        asked.push(asked::sample(&index.catalog, row));
     } else if let Some(path) = &args.vector {
         for (number, vector) in read_vectors(path, matrix, modality)?.into_iter().enumerate() {
-            queries.push(&vector)?;
+            queries.push(&vector.elements[..matrix.dim()])?;
             asked.push(asked_vector(path, number));
         }
     }
@@ -136,7 +120,7 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
         }
         let subject = Subject::of_row(bound, row);
         let pool = partition.or(index.catalog.partition(row));
-        return Ok(vec![searcher.answer(&subject, pool, wanted, asked_id(index, row))?]);
+        return Ok(vec![searcher.answer(&subject, pool, wanted, asked::sample(&index.catalog, row))?]);
     }
     let Some(path) = &args.vector else { return Err(usage("give an --id or a --vector")) };
     let vectors = read_vectors(path, bound.query, &query_modality)?;
@@ -144,15 +128,9 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
     let jobs: Vec<_> = vectors.into_iter().zip(facts).enumerate().collect();
     let answers: Vec<Result<Answer>> = jobs
         .into_par_iter()
-        .map(|(number, (mut vector, (caption, facts)))| {
-            vector.resize(bound.query.stride(), 0.0);
-            let same = |m: &Matrix| std::ptr::eq(m, bound.query);
-            let vectors = Vectors {
-                clip_text: same(bound.clip_text).then(|| vector.clone()),
-                clip_image: same(bound.clip_image).then(|| vector.clone()),
-                place: None,
-                query: Some(vector),
-            };
+        .map(|(number, (vector, (caption, facts)))| {
+            let given = BTreeMap::from([(query_modality.clone(), vector)]);
+            let vectors = Vectors::by_modality(bound, &given);
             let subject = Subject::from_outside(bound, caption.as_deref(), &facts, vectors);
             let answer = searcher.answer(&subject, partition, wanted, asked_vector(path, number));
             answer.with_context(|| format!("{}: row {number}", path.display()))
@@ -162,17 +140,12 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
     answers.into_iter().collect()
 }
 
-fn asked_id(index: &Index, row: Row) -> Value {
-    let catalog = &index.catalog;
-    json!({ "id": catalog.id(row), "caption": catalog.caption(row), "image_path": catalog.image_path(row) })
-}
-
 fn asked_vector(path: &Path, row: usize) -> Value {
     json!({ "vector": path.display().to_string(), "row": row })
 }
 
 /// Query vectors as stored rows are prepared: finite, of the right width, of unit length under cosine.
-pub(super) fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Vec<f32>>> {
+pub(super) fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Prepared>> {
     let map = Mapped::open(path).with_context(|| path.display().to_string())?;
     let file = formats::read_vectors(&map, path)?;
     let (rows, width) = (file.rows(), file.width());
@@ -190,8 +163,7 @@ pub(super) fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Resu
     for row in 0..rows {
         let mut vector = vec![0.0; width];
         file.row_into(row, &mut vector);
-        prepare(&mut vector, matrix.metric()).with_context(|| format!("{}: row {row}", path.display()))?;
-        vectors.push(vector);
+        vectors.push(matrix.query(vector).with_context(|| format!("{}: row {row}", path.display()))?);
     }
     Ok(vectors)
 }
@@ -212,10 +184,7 @@ fn read_facts(path: Option<&Path>, queries: usize) -> Result<Vec<(Option<String>
             entries.len()
         );
     }
-    let read = |(i, entry): (usize, &Value)| {
-        let facts = facts_from_json(entry).with_context(|| format!("{shown}: entry {i}"))?;
-        Ok((entry.get("caption").and_then(Value::as_str).map(str::to_owned), facts))
-    };
+    let read = |(i, entry)| captioned_facts(entry).with_context(|| format!("{shown}: entry {i}"));
     entries.iter().enumerate().map(read).collect()
 }
 

@@ -2,8 +2,10 @@
 
 use super::Bound;
 use crate::catalog::{self, Catalog, PERSON};
+use crate::matrix::Prepared;
 use crate::words::text::count_words;
 use crate::words::{Facts, Row, Timestamp};
+use std::collections::BTreeMap;
 
 /// The vectors of the query's side, padded to their modality's stride.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +18,22 @@ pub struct Vectors {
     pub clip_image: Option<Vec<f32>>,
     /// Its place, with its length as given.
     pub place: Option<(Vec<f32>, f32)>,
+}
+
+impl Vectors {
+    /// From vectors by the name of their modality, as [`Matrix::query`](crate::matrix::Matrix::query) prepares them: each
+    /// serves wherever the split looks at its modality. Others are not looked at.
+    pub fn by_modality(bound: &Bound<'_>, given: &BTreeMap<String, Prepared>) -> Vectors {
+        let split = &bound.split;
+        let elements = |modality: &str| given.get(modality).map(|p| p.elements.clone());
+        let place = split.rules.place.as_ref().filter(|_| bound.place.is_some());
+        Vectors {
+            query: elements(&split.query),
+            clip_text: elements(&split.clip_text),
+            clip_image: elements(&split.clip_image),
+            place: place.and_then(|p| given.get(&p.modality)).map(|p| (p.elements.clone(), p.length)),
+        }
+    }
 }
 
 /// One caption, ready to test candidates with.

@@ -198,6 +198,16 @@ pub fn facts_from_json(object: &Value) -> Result<Facts, FieldError> {
     }
 }
 
+/// The facts in one JSON object and the caption that they are about, where it is there.
+pub fn captioned_facts(object: &Value) -> Result<(Option<String>, Facts), FieldError> {
+    let facts = facts_from_json(object)?;
+    match object.get("caption") {
+        None | Some(Value::Null) => Ok((None, facts)),
+        Some(Value::String(caption)) => Ok((Some(caption.clone()), facts)),
+        Some(other) => Err(FieldError::wrong("caption", "a text", other)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

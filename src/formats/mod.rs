@@ -53,7 +53,7 @@ pub use ccn::{CcnEntry, read_ccn_direct, read_ccn_index, read_ccn_inverse};
 pub use columns::{Cells, read_columns};
 pub use error::{FieldError, Place, RecordError, Where};
 pub use evidence::{CheckRecord, EvidenceRecord, read_checks, read_evidence};
-pub use facts::{Columns, facts_from_json};
+pub use facts::{Columns, captioned_facts, facts_from_json};
 pub use floats::{ByteOrder, FloatType};
 pub use metadata::read_metadata;
 pub use newsclippings::{Annotation, AnnotationFile, AnnotationWriter, read_annotations};

@@ -19,7 +19,7 @@ mod build;
 mod view;
 
 pub use build::{MatrixSettings, MatrixWriter, VectorError, WriteError, prepare};
-pub use view::Matrix;
+pub use view::{Matrix, Prepared};
 
 use serde::{Deserialize, Serialize};
 

@@ -36,6 +36,15 @@ impl Stored {
     }
 }
 
+/// A vector from outside, ready to be compared with a modality's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// Padded to [`Matrix::stride`].
+    pub elements: Vec<f32>,
+    /// Its length as it was given.
+    pub length: f32,
+}
+
 impl Matrix {
     /// Maps the file. `corpus`: how many samples the catalog has.
     pub fn open(path: &Path, corpus: u32) -> Result<Matrix> {
@@ -150,6 +159,17 @@ impl Matrix {
     /// The same, owned.
     pub fn vector(&self, at: MatrixRow) -> Vec<f32> {
         self.padded(at).into_owned()
+    }
+
+    /// A vector from outside as stored rows are prepared: of the modality's width, finite, of unit length under cosine; then
+    /// padded.
+    pub fn query(&self, mut vector: Vec<f32>) -> std::result::Result<Prepared, VectorError> {
+        if vector.len() != self.dim {
+            return Err(VectorError::Width { got: vector.len(), expected: self.dim });
+        }
+        let length = prepare(&mut vector, self.metric)?;
+        vector.resize(self.stride, 0.0);
+        Ok(Prepared { elements: vector, length })
     }
 
     /// The dot product of a padded vector and a row: the score of the whole program, the same bits everywhere.

@@ -1,5 +1,6 @@
 //! The answer document: what `--format json` prints, one a query.
 
+use super::Steps;
 use crate::catalog::Catalog;
 use crate::constraints::{Outcome, RuleCounts};
 use crate::retrieve::Strategy;
@@ -25,6 +26,9 @@ pub struct Answer {
     pub explanation: Option<Explanation>,
     /// Microseconds from the parsed query to the answer.
     pub elapsed_us: u64,
+    /// The same by step, for whoever measures.
+    #[serde(skip)]
+    pub steps: Steps,
 }
 
 /// One result.

@@ -5,16 +5,24 @@
 //! | `answer.rs` | the answer document |
 //! | `plain.rs` | k-NN over a modality, without constraints |
 //! | `searcher.rs` | a split over an index: plans, searches, orders |
+//! | `eligible.rs` | who meets every rule about one side; shared by searchers |
+//! | `asked.rs` | what was asked, as the answer repeats it |
+//! | `steps.rs` | how long each step took |
 //! | `explain.rs` | the best rejected candidates, every rule they fail, the funnel |
 
 mod answer;
+pub mod asked;
+mod eligible;
 mod explain;
 mod plain;
 mod searcher;
+mod steps;
 
 pub use answer::{Answer, Explanation, Funnel, Hit, Plan, Rejected};
-pub use plain::{Plain, plain, plain_batch};
+pub use eligible::Eligibility;
+pub use plain::{Plain, plain, plain_batch, vector_of};
 pub use searcher::{Searcher, Wanted};
+pub use steps::{Step, Steps};
 
 /// Why a query cannot be answered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -54,6 +62,18 @@ pub enum Error {
         id: String,
         /// The modality.
         modality: String,
+    },
+    /// A sample's vector in one modality cannot ask another.
+    #[error("{from:?} has {from_dim} dimensions, {modality:?} has {dim}; they must be one space")]
+    Widths {
+        /// Whence the vector is taken.
+        from: String,
+        /// Its width.
+        from_dim: usize,
+        /// What is searched.
+        modality: String,
+        /// Its width.
+        dim: usize,
     },
     /// A rule lacks its fact on the query's side.
     #[error("rule {rule} needs a fact that the query does not bring: {why}; {cure}")]

@@ -1,6 +1,6 @@
 //! k-NN over a modality, without constraints.
 
-use super::{Answer, Error, Hit, Plan};
+use super::{Answer, Error, Hit, Plan, Step, Steps};
 use crate::constraints::RuleCounts;
 use crate::index::{Index, Modality};
 use crate::kernels::Block;
@@ -50,6 +50,7 @@ pub fn plain_batch(
     }
     let modality = modality_of(index, wanted.modality)?;
     let catalog = &index.catalog;
+    let mut steps = Steps::since(start, Step::Plan);
     let set = wanted.partition.map(|p| {
         let mut set = RowSet::new(catalog.len() as usize);
         // A damaged list may name rows that are not there.
@@ -61,6 +62,7 @@ pub fn plain_batch(
     });
     let eligible = set.as_ref().map_or(modality.matrix.len(), RowSet::count) as u64;
     let among = set.as_ref().map(|rows| Candidates { rows, count: eligible });
+    steps.ends(Step::Filter);
     let mut k = wanted.k;
     let found = loop {
         let wants =
@@ -83,37 +85,60 @@ pub fn plain_batch(
         }
         k = k.saturating_mul(4);
     };
+    steps.ends(Step::Search);
+    let steps = steps.shared_by(found.len());
     let elapsed_us = start.elapsed().as_micros() as u64 / found.len().max(1) as u64;
-    let answers = found.into_iter().zip(asked).map(|(found, asked)| Answer {
-        query: asked,
-        split: None,
-        short: (found.best.len() < wanted.k).then(|| {
-            format!(
-                "{:?} holds only {} {}",
-                wanted.modality,
-                found.best.len(),
-                if wanted.unique_image { "distinct images" } else { "rows" }
-            )
-        }),
-        results: found
-            .best
-            .iter()
-            .zip(1..)
-            .map(|(s, rank)| Hit { rank, ..Hit::new(catalog, s.row, s.score, None, None) })
-            .collect(),
-        plan: Plan {
-            strategy: found.strategy,
-            reason: found.reason,
-            stages: vec!["retrieve"],
-            visited: found.visited,
-            scored: found.scored,
-            rejected: RuleCounts::default(),
-            eligible,
-        },
-        explanation: None,
-        elapsed_us,
+    let answers = found.into_iter().zip(asked).map(|(found, asked)| {
+        let hydration = Instant::now();
+        let mut answer = Answer {
+            query: asked,
+            split: None,
+            short: (found.best.len() < wanted.k).then(|| {
+                format!(
+                    "{:?} holds only {} {}",
+                    wanted.modality,
+                    found.best.len(),
+                    if wanted.unique_image { "distinct images" } else { "rows" }
+                )
+            }),
+            results: found
+                .best
+                .iter()
+                .zip(1..)
+                .map(|(s, rank)| Hit { rank, ..Hit::new(catalog, s.row, s.score, None, None) })
+                .collect(),
+            plan: Plan {
+                strategy: found.strategy,
+                reason: found.reason,
+                stages: vec!["retrieve"],
+                visited: found.visited,
+                scored: found.scored,
+                rejected: RuleCounts::default(),
+                eligible,
+            },
+            explanation: None,
+            elapsed_us,
+            steps,
+        };
+        answer.steps.took(Step::Hydrate, hydration.elapsed());
+        answer
     });
     Ok(answers.collect())
+}
+
+/// The vector of a sample in modality `from`, to ask `modality` with: the two must be one space.
+pub fn vector_of(index: &Index, row: Row, from: &str, modality: &str) -> Result<Vec<f32>, Error> {
+    let (source, target) = (&modality_of(index, from)?.matrix, &modality_of(index, modality)?.matrix);
+    let (from_dim, dim) = (source.dim(), target.dim());
+    if from_dim != dim {
+        return Err(Error::Widths { from: from.to_owned(), from_dim, modality: modality.to_owned(), dim });
+    }
+    let Some(at) = source.find(row) else {
+        return Err(Error::NoVector { id: index.catalog.id(row).to_string(), modality: from.to_owned() });
+    };
+    let mut vector = source.vector(at);
+    vector.truncate(dim);
+    Ok(vector)
 }
 
 fn modality_of<'a>(index: &'a Index, modality: &str) -> Result<&'a Modality, Error> {

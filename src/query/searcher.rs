@@ -1,12 +1,12 @@
 //! A split over an index: plans, searches, orders.
 
+use super::eligible::{Eligible, pool};
 use super::explain::explain;
-use super::{Answer, Error, Hit, Plan};
+use super::{Answer, Eligibility, Error, Hit, Plan, Step, Steps};
 use crate::constraints::{Bound, Rule, RuleCounts, Subject};
 use crate::retrieve::{self, Candidates, Class, Engine, Retrieved, Retriever, Strategy};
-use crate::rows::RowSet;
 use crate::words::{Row, Scored};
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What is asked of a split.
@@ -29,23 +29,23 @@ pub struct Wanted {
 /// A split bound to an index, ready to answer: who is eligible in each partition is found once.
 pub struct Searcher<'a> {
     bound: Bound<'a>,
-    /// One a partition, and one for the whole corpus at the end.
-    eligible: Vec<OnceLock<Eligible>>,
-}
-
-struct Eligible {
-    rows: RowSet,
-    count: u64,
-    /// Why the others are not, by the first rule.
-    refused: RuleCounts,
-    pool: u64,
+    eligible: Arc<Eligibility>,
 }
 
 impl<'a> Searcher<'a> {
     /// For a bound split.
     pub fn new(bound: Bound<'a>) -> Searcher<'a> {
-        let pools = bound.catalog().partitions().len() + 1;
-        Searcher { bound, eligible: (0..pools).map(|_| OnceLock::new()).collect() }
+        let eligible = Arc::new(Eligibility::new(&bound));
+        Searcher { bound, eligible }
+    }
+
+    /// The same, with what other searchers have found out about who is eligible. Sets of another index or split are not
+    /// used: this searcher finds its own.
+    pub fn sharing(bound: Bound<'a>, eligible: &Arc<Eligibility>) -> Searcher<'a> {
+        match eligible.is_of(&bound) {
+            true => Searcher { bound, eligible: Arc::clone(eligible) },
+            false => Searcher::new(bound),
+        }
     }
 
     /// The split and the index.
@@ -53,29 +53,16 @@ impl<'a> Searcher<'a> {
         &self.bound
     }
 
-    pub(super) fn pool(&self, partition: Option<u16>) -> Box<dyn Iterator<Item = Row> + '_> {
-        match partition {
-            Some(p) => Box::new(self.bound.catalog().partition_rows(p).iter().map(|&r| Row(r))),
-            None => Box::new(self.bound.catalog().rows()),
-        }
+    /// Finds who is eligible in every partition and in the whole corpus now, rather than with the first queries.
+    pub fn prepare(&self) {
+        let partitions = self.bound.catalog().partitions().len() as u16;
+        (0..partitions).map(Some).chain([None]).for_each(|p| {
+            self.eligible.of(&self.bound, p);
+        });
     }
 
-    fn eligible(&self, partition: Option<u16>) -> &Eligible {
-        let slot = partition.map_or(self.eligible.len() - 1, usize::from).min(self.eligible.len() - 1);
-        self.eligible[slot].get_or_init(|| {
-            let (mut rows, mut refused, mut pool) =
-                (RowSet::new(self.bound.catalog().len() as usize), RuleCounts::default(), 0);
-            for row in self.pool(partition) {
-                pool += 1;
-                match self.bound.refused_as_candidate(row) {
-                    Some((rule, _)) => refused.add(rule),
-                    None => {
-                        rows.insert(row);
-                    }
-                }
-            }
-            Eligible { count: pool - refused.total(), rows, refused, pool }
-        })
+    pub(super) fn pool(&self, partition: Option<u16>) -> Box<dyn Iterator<Item = Row> + 'a> {
+        pool(&self.bound, partition)
     }
 
     /// The best admissible candidates of a partition (`None`: of the whole corpus). `asked` is repeated in the answer.
@@ -99,9 +86,12 @@ impl<'a> Searcher<'a> {
             return Err(Error::MissingFact { rule: missing.rule.to_string(), why: missing.why, cure });
         }
         let refusal = self.bound.refusal(subject);
-        let eligible = self.eligible(partition);
+        let mut steps = Steps::since(start, Step::Plan);
+        let eligible = self.eligible.of(&self.bound, partition);
+        steps.ends(Step::Filter);
         let mut search = Search::new(self, subject, eligible);
         let found = if refusal.is_some() { Vec::new() } else { search.run(wanted)? };
+        steps.ends(Step::Search);
         let short = (found.len() < wanted.k).then(|| match &refusal {
             Some(refusal) => format!("the caption itself fails rule {}: {}", refusal.rule, refusal.why),
             None => format!(
@@ -111,22 +101,27 @@ impl<'a> Searcher<'a> {
                 if wanted.unique_image { " (one counted an image)" } else { "" }
             ),
         });
-        let results = found
-            .iter()
-            .zip(1..)
-            .map(|(s, rank)| {
-                let hit = Hit::new(self.bound.catalog(), s.row, s.score, self.bound.cti(subject, s.row), own);
-                Hit { rank, ..hit }
-            })
+        let clips: Vec<Option<f32>> = found.iter().map(|s| self.bound.cti(subject, s.row)).collect();
+        steps.ends(Step::Score);
+        let hits = found.iter().zip(clips).zip(1..);
+        let results = hits
+            .map(|((s, clip), rank)| Hit { rank, ..Hit::new(self.bound.catalog(), s.row, s.score, clip, own) })
             .collect();
+        steps.ends(Step::Hydrate);
+        let elapsed_us = start.elapsed().as_micros() as u64;
+        let explanation = (wanted.explain > 0).then(|| explain(self, subject, partition, wanted.explain));
+        if explanation.is_some() {
+            steps.ends(Step::Explain);
+        }
         Ok(Answer {
             query: asked,
             split: Some(self.bound.split.name.clone()),
             results,
             short,
             plan: search.plan(wanted.adversarial),
-            elapsed_us: start.elapsed().as_micros() as u64,
-            explanation: (wanted.explain > 0).then(|| explain(self, subject, partition, wanted.explain)),
+            elapsed_us,
+            explanation,
+            steps,
         })
     }
 }

@@ -18,12 +18,14 @@
 //! | `sweep.rs` | engines × settings × threads → rows |
 //! | `cases.rs` | what is asked of an index: sampled captions, their exact answers |
 //! | `files.rs` | the three files of a report |
+//! | `describe.rs` | what an index holds, as JSON |
 //! | `html.rs`, `page.css` | the page |
 //! | `plots.rs` | recall–QPS with its Pareto line, latency, selectivity |
 //! | `judged.rs` | a dataset's difficulty as JSON, CSV and a page |
 //! | `svg.rs` | axes, marks, texts |
 
 mod cases;
+mod describe;
 mod files;
 mod html;
 mod judged;
@@ -34,6 +36,7 @@ mod svg;
 mod sweep;
 
 pub use cases::{PlainCase, SplitCase, sample};
+pub use describe::{describe, dtype, facts, metric};
 pub use files::{JSON, is_report, write};
 pub use html::page;
 pub use judged::{JUDGED, Judged, write_judged};

@@ -37,10 +37,10 @@ use crate::constraints::RuleCounts;
 use crate::index::Searchable;
 use crate::rows::RowSet;
 use crate::words::Scored;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which engine answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// The cheapest.

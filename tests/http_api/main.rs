@@ -1,0 +1,15 @@
+//! The fear: a daemon that answers otherwise than the library does; that lets in whom it should not, or more than it can bear;
+//! that says "error" where it could say which field. Every route, without a socket.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod answers;
+mod bodies;
+mod hostile;
+mod house;
+mod images;
+mod load;
+mod reload;
+mod tokens;
+mod wrong;
