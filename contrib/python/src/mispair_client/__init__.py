@@ -1,0 +1,42 @@
+"""Asks a running ``mispair serve``.
+
+>>> from mispair_client import Client                                   # doctest: +SKIP
+>>> client = Client("http://127.0.0.1:7400")                            # doctest: +SKIP
+>>> client.query(id=42, split="semantics_clip_text_text").to_pandas()   # doctest: +SKIP
+
+=================  ================================================
+``client.py``      ``Client``: one method for each thing to be asked
+``batches.py``     ``Batch``: many questions, answered in order
+``answers.py``     what comes back, typed
+``requests.py``    what is sent: vectors, ids, facts as JSON
+``transport.py``   connections, kept and used again
+``errors.py``      what can go wrong
+=================  ================================================
+"""
+
+from .answers import Answer, Answers, Explanation, Failure, Funnel, Hit, Plan, Rejected, Sample
+from .batches import Batch
+from .client import Client
+from .errors import MispairError
+from .questions import Ask, Caption, Engine, Facts, Id, Vector
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "Ask",
+    "Batch",
+    "Caption",
+    "Client",
+    "Engine",
+    "Explanation",
+    "Facts",
+    "Failure",
+    "Funnel",
+    "Hit",
+    "Id",
+    "MispairError",
+    "Plan",
+    "Rejected",
+    "Sample",
+    "Vector",
+]
