@@ -65,12 +65,13 @@ const ONLY: [(&str, &[&str]); 4] =
     [("formats", &["words"]), ("catalog", &["words", "wire"]), ("newsroom", &["words"]), ("rows", &["words"])];
 
 /// A dependency named in one place, so that it could be swapped in an afternoon.
-const ONE_PLACE: [(&str, &str); 5] = [
+const ONE_PLACE: [(&str, &str); 6] = [
     ("memmap2", "src/mapped.rs"),
     ("bincode", "src/wire/manifest.rs"),
     ("parquet", "src/dataset/table.rs"),
     ("ctrlc", "src/cli/mod.rs"),
     ("smartcore", "src/evaluation/difficulty/probes.rs"),
+    ("ureq", "src/cli/http.rs"),
 ];
 
 /// The same, in one folder.

@@ -161,14 +161,19 @@ Examples:
   mispair query indexes/news --split person_sbert_text_text --id 42 --explain --adversarial
   mispair query indexes/news --modality clip-image --vector captions.npy -k 5 --unique image --format json
   mispair query indexes/news --split semantics_clip_text_image --vector caption.npy --meta facts.json
+  mispair query --url http://127.0.0.1:7400 --split semantics_clip_text_text --id 42
 
 A query file of two dimensions is a batch: one JSON document a line. FACTS.json holds what the rules need to know of a
 caption from outside, as in a metadata file, for example
   {\"caption\": \"…\", \"timestamp\": \"2016-05-04\", \"entities\": [{\"text\": \"Berlin\", \"label\": \"GPE\"}]}
 (for a batch: a list of them, one a query).")]
 pub struct Query {
-    /// The index.
-    pub index: PathBuf,
+    /// The index; with --url its name there, which may be left out where one is served.
+    #[arg(required_unless_present = "url")]
+    pub index: Option<PathBuf>,
+    /// Ask a running daemon (`mispair serve`): http://HOST:PORT or unix:/PATH. Its token is taken from MISPAIR_READ_TOKEN.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
     /// A built-in split, or the path of a split file.
     #[arg(long, group = "how")]
     pub split: Option<String>,

@@ -8,6 +8,8 @@
 //! | `talk.rs` | progress bars and notes on stderr |
 //! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `serve.rs`, `demo.rs` | the verbs |
 //! | `verify/` | `mispair verify` |
+//! | `remote.rs` | `mispair query --url`: the same, asked of a daemon |
+//! | `http.rs` | a daemon over TCP or a Unix socket |
 //! | `eval/` | the verbs of `mispair eval` |
 //! | `render.rs` | tables, numbers, texts for people |
 
@@ -17,9 +19,11 @@ mod build;
 mod demo;
 mod eval;
 mod export;
+mod http;
 mod info;
 mod matching;
 mod query;
+mod remote;
 mod render;
 mod serve;
 mod talk;

@@ -2,7 +2,7 @@
 
 use super::args::{Format, Query, Unique};
 use super::render::{count, line, right, table};
-use super::{split_named, usage, waive};
+use super::{remote, split_named, usage, waive};
 use crate::constraints::{Bound, Subject, Vectors};
 use crate::formats::{self, captioned_facts};
 use crate::index::Index;
@@ -20,24 +20,15 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Rejected candidates that `--explain` lists.
-const EXPLAINED: usize = 10;
+pub(super) const EXPLAINED: usize = 10;
 
 pub(super) fn run(args: &Query) -> Result<()> {
     if args.k == 0 {
         return Err(usage("-k 0 asks for nothing; ask for at least 1"));
     }
-    let index = super::open(&args.index)?;
-    let partition = match &args.partition {
-        None => None,
-        Some(name) => Some(index.catalog.partition_named(name).ok_or_else(|| Error::UnknownPartition {
-            got: name.clone(),
-            have: index.catalog.partitions().map(str::to_owned).collect(),
-        })?),
-    };
-    let answers = match (&args.split, &args.modality) {
-        (Some(split), _) => by_split(&index, split, partition, args)?,
-        (None, Some(modality)) => by_modality(&index, modality, partition, args)?,
-        (None, None) => return Err(usage("name a --split or a --modality")),
+    let answers = match &args.url {
+        Some(url) => remote::answers(url, args)?,
+        None => local(args)?,
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
     let settings = asked::Settings {
@@ -63,6 +54,23 @@ pub(super) fn run(args: &Query) -> Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+fn local(args: &Query) -> Result<Vec<Answer>> {
+    let Some(path) = &args.index else { return Err(usage("name the index")) };
+    let index = super::open(path)?;
+    let partition = match &args.partition {
+        None => None,
+        Some(name) => Some(index.catalog.partition_named(name).ok_or_else(|| Error::UnknownPartition {
+            got: name.clone(),
+            have: index.catalog.partitions().map(str::to_owned).collect(),
+        })?),
+    };
+    match (&args.split, &args.modality) {
+        (Some(split), _) => by_split(&index, split, partition, args),
+        (None, Some(modality)) => by_modality(&index, modality, partition, args),
+        (None, None) => Err(usage("name a --split or a --modality")),
+    }
 }
 
 /// `42` is the integer if the index has that, else the text.
@@ -128,7 +136,7 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
     let jobs: Vec<_> = vectors.into_iter().zip(facts).enumerate().collect();
     let answers: Vec<Result<Answer>> = jobs
         .into_par_iter()
-        .map(|(number, (vector, (caption, facts)))| {
+        .map(|(number, (vector, Outside { caption, facts, .. }))| {
             let given = BTreeMap::from([(query_modality.clone(), vector)]);
             let vectors = Vectors::by_modality(bound, &given);
             let subject = Subject::from_outside(bound, caption.as_deref(), &facts, vectors);
@@ -140,18 +148,14 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
     answers.into_iter().collect()
 }
 
-fn asked_vector(path: &Path, row: usize) -> Value {
+pub(super) fn asked_vector(path: &Path, row: usize) -> Value {
     json!({ "vector": path.display().to_string(), "row": row })
 }
 
 /// Query vectors as stored rows are prepared: finite, of the right width, of unit length under cosine.
 pub(super) fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Prepared>> {
-    let map = Mapped::open(path).with_context(|| path.display().to_string())?;
-    let file = formats::read_vectors(&map, path)?;
-    let (rows, width) = (file.rows(), file.width());
-    if rows == 0 {
-        bail!("{}: no row, so no query", path.display());
-    }
+    let rows = read_rows(path)?;
+    let width = rows[0].len();
     if width != matrix.dim() {
         bail!(
             "{}: vectors of {width} elements, {modality:?} has {}; were they made by another encoder?",
@@ -159,18 +163,39 @@ pub(super) fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Resu
             matrix.dim()
         );
     }
-    let mut vectors = Vec::with_capacity(rows);
-    for row in 0..rows {
-        let mut vector = vec![0.0; width];
-        file.row_into(row, &mut vector);
-        vectors.push(matrix.query(vector).with_context(|| format!("{}: row {row}", path.display()))?);
-    }
-    Ok(vectors)
+    let prepared = |(row, vector)| matrix.query(vector).with_context(|| format!("{}: row {row}", path.display()));
+    rows.into_iter().enumerate().map(prepared).collect()
 }
 
-/// One entry a query: its caption, if given, and its facts.
-fn read_facts(path: Option<&Path>, queries: usize) -> Result<Vec<(Option<String>, Facts)>> {
-    let Some(path) = path else { return Ok(vec![(None, Facts::default()); queries]) };
+/// Vectors as they stand in a file: at least one, all of one width.
+pub(super) fn read_rows(path: &Path) -> Result<Vec<Vec<f32>>> {
+    let map = Mapped::open(path).with_context(|| path.display().to_string())?;
+    let file = formats::read_vectors(&map, path)?;
+    if file.rows() == 0 {
+        bail!("{}: no row, so no query", path.display());
+    }
+    let row = |row| {
+        let mut vector = vec![0.0; file.width()];
+        file.row_into(row, &mut vector);
+        vector
+    };
+    Ok((0..file.rows()).map(row).collect())
+}
+
+/// What is told of a caption from outside.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outside {
+    /// Its text, where it is told.
+    pub caption: Option<String>,
+    /// Its facts.
+    pub facts: Facts,
+    /// Both as they stand in the file.
+    pub written: Option<Value>,
+}
+
+/// One entry a query.
+pub(super) fn read_facts(path: Option<&Path>, queries: usize) -> Result<Vec<Outside>> {
+    let Some(path) = path else { return Ok(vec![Outside::default(); queries]) };
     let shown = path.display();
     let text = fs::read_to_string(path).with_context(|| shown.to_string())?;
     let value: Value = serde_json::from_str(&text).with_context(|| shown.to_string())?;
@@ -184,8 +209,11 @@ fn read_facts(path: Option<&Path>, queries: usize) -> Result<Vec<(Option<String>
             entries.len()
         );
     }
-    let read = |(i, entry)| captioned_facts(entry).with_context(|| format!("{shown}: entry {i}"));
-    entries.iter().enumerate().map(read).collect()
+    let read = |(i, entry)| {
+        let (caption, facts) = captioned_facts(&entry).with_context(|| format!("{shown}: entry {i}"))?;
+        Ok(Outside { caption, facts, written: Some(entry) })
+    };
+    entries.into_iter().enumerate().map(read).collect()
 }
 
 /// The answer for a person.

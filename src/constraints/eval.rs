@@ -4,11 +4,11 @@
 use super::subject::Known;
 use super::{Bound, Rule, Subject};
 use crate::words::Row;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What a rule says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Met.
@@ -26,7 +26,7 @@ impl From<bool> for Verdict {
 }
 
 /// A rule's verdict on one candidate, and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The rule.
     pub rule: Rule,

@@ -1,6 +1,7 @@
 //! Rule names, in the order they are tried.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -141,6 +142,14 @@ impl Serialize for RuleCounts {
     }
 }
 
+impl<'de> Deserialize<'de> for RuleCounts {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<RuleCounts, D::Error> {
+        let mut counts = RuleCounts::default();
+        BTreeMap::<Rule, u64>::deserialize(from)?.into_iter().for_each(|(rule, n)| counts.add_many(rule, n));
+        Ok(counts)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +161,12 @@ mod tests {
             assert_eq!(serde_json::to_string(&rule).unwrap(), format!("{:?}", rule.name()));
             assert_eq!(rule.name().parse::<Rule>().unwrap(), rule);
         }
+        let mut counts = RuleCounts::default();
+        counts.add(Rule::Days);
+        counts.add_many(Rule::Entities, 7);
+        let text = serde_json::to_string(&counts).unwrap();
+        assert_eq!(text, r#"{"days":1,"entities":7}"#);
+        assert_eq!(serde_json::from_str::<RuleCounts>(&text).unwrap(), counts);
         assert!("colour".parse::<Rule>().unwrap_err().contains("shared_person"));
     }
 }

@@ -1,14 +1,15 @@
-//! The answer document: what `--format json` prints, one a query.
+//! The answer document: what `--format json` prints and daemons send, one a query; and read back by who asks a daemon.
 
 use super::Steps;
 use crate::catalog::Catalog;
 use crate::constraints::{Outcome, RuleCounts};
 use crate::retrieve::Strategy;
 use crate::words::{Row, SampleId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// An answer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
     /// What was asked.
     pub query: serde_json::Value,
@@ -17,27 +18,27 @@ pub struct Answer {
     /// The best first.
     pub results: Vec<Hit>,
     /// Why there are fewer than k results, where that is so.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short: Option<String>,
     /// How it was found.
     pub plan: Plan,
     /// The best rejected candidates and the funnel, where asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
     /// Microseconds from the parsed query to the answer.
     pub elapsed_us: u64,
-    /// The same by step, for whoever measures.
-    #[serde(skip)]
+    /// The same by step, for whoever measures; not in the document.
+    #[serde(skip, default = "Steps::none")]
     pub steps: Steps,
 }
 
 /// One result.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hit {
     /// 1 is the best.
     pub rank: usize,
-    /// Its row.
-    #[serde(skip)]
+    /// Its row; not in the document, and `u32::MAX` where that was read.
+    #[serde(skip, default = "nowhere")]
     pub row: Row,
     /// The sample found.
     pub id: SampleId,
@@ -55,6 +56,10 @@ pub struct Hit {
     pub clip_margin: Option<f32>,
     /// From H: CLIP prefers this image, or likes it as much. Null without a pristine image.
     pub adversarial: Option<bool>,
+}
+
+fn nowhere() -> Row {
+    Row(u32::MAX)
 }
 
 impl Hit {
@@ -77,14 +82,14 @@ impl Hit {
 }
 
 /// How an answer was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Which way was taken; `none` where the caption itself fails a rule.
     pub strategy: Strategy,
     /// Why this one.
     pub reason: String,
     /// The steps, in order.
-    pub stages: Vec<&'static str>,
+    pub stages: Vec<Cow<'static, str>>,
     /// Candidates looked at.
     pub visited: u64,
     /// Candidates whose score was computed.
@@ -97,7 +102,7 @@ pub struct Plan {
 }
 
 /// What `--explain` adds. Every candidate of the pool is tested for it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The best-scoring rejected candidates, the best first.
     pub rejected: Vec<Rejected>,
@@ -106,7 +111,7 @@ pub struct Explanation {
 }
 
 /// A rejected candidate, with every rule it fails.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rejected {
     /// The candidate; its rank is among the rejected.
     #[serde(flatten)]
@@ -116,7 +121,7 @@ pub struct Rejected {
 }
 
 /// How many candidates got how far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Funnel {
     /// In the pool: the partition, or the corpus.
     pub pool: u64,

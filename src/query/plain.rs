@@ -110,7 +110,7 @@ pub fn plain_batch(
             plan: Plan {
                 strategy: found.strategy,
                 reason: found.reason,
-                stages: vec!["retrieve"],
+                stages: vec!["retrieve".into()],
                 visited: found.visited,
                 scored: found.scored,
                 rejected: RuleCounts::default(),

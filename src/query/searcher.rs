@@ -221,9 +221,9 @@ impl<'s, 'a> Search<'s, 'a> {
         };
         let mut rejected = last.rejected;
         rejected.merge(&self.eligible.refused);
-        let mut stages = vec!["retrieve", "constrain"];
+        let mut stages = vec!["retrieve".into(), "constrain".into()];
         if adversarial {
-            stages.push("adversarial_clip");
+            stages.push("adversarial_clip".into());
         }
         Plan {
             strategy: last.strategy,

@@ -44,6 +44,11 @@ pub struct Steps {
 }
 
 impl Steps {
+    /// No step was taken here.
+    pub(super) fn none() -> Steps {
+        Steps { took: Default::default(), last: Instant::now() }
+    }
+
     pub(super) fn since(start: Instant, first: Step) -> Steps {
         let mut steps = Steps { took: Default::default(), last: start };
         steps.ends(first);

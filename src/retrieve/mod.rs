@@ -132,7 +132,7 @@ pub struct Retrieved {
 }
 
 /// How an answer was found; see the picture above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// Every candidate is scored, or shown by its bound not to matter.

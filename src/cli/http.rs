@@ -1,0 +1,290 @@
+//! A daemon spoken to, over TCP or a Unix socket. The only file that names the HTTP client.
+//!
+//! `http` and `unix` alone: no TLS is compiled in. A daemon behind TLS is reached through a proxy that ends it on this side.
+
+use super::usage;
+use anyhow::Result;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{env, thread};
+use ureq::config::Config;
+use ureq::http::{HeaderMap, Uri, header};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
+use ureq::{Agent, Body};
+
+/// Where the token is looked for: where the daemon's own configuration takes it from.
+const TOKEN: &str = "MISPAIR_READ_TOKEN";
+/// Until a daemon takes a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Until an answer is whole. Daemons give up earlier, and say so.
+const ANSWER: Duration = Duration::from_secs(300);
+/// A longer answer is none of ours.
+const LONGEST: u64 = 1 << 30;
+/// How often a daemon that has too much to do is asked again.
+const RETRIES: u32 = 3;
+/// The longest pause before that, whatever the daemon wishes.
+const PAUSE: u64 = 5;
+
+/// One daemon. Threads may share it; connections are kept and used again.
+pub(super) struct Daemon {
+    agent: Agent,
+    base: String,
+    url: String,
+    token: Option<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    /// The daemon says why.
+    #[error("{url}: {problem}")]
+    Refused {
+        /// The daemon.
+        url: String,
+        /// Its words.
+        problem: Problem,
+    },
+    /// Nobody is there, or what came is no answer.
+    #[error("{url}: {what}")]
+    Unheard {
+        /// The daemon.
+        url: String,
+        /// What happened.
+        what: String,
+    },
+}
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, and what to do.
+    pub detail: String,
+    /// The field at fault.
+    pub field: Option<String>,
+    /// By which the daemon's log calls the request.
+    pub request_id: Option<String>,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(&self.detail)?;
+        if self.status == 401 {
+            write!(f, "; set {TOKEN} to a token of that daemon")?;
+        }
+        match &self.request_id {
+            // Only the daemon's own faults are looked up in its log.
+            Some(id) if self.status >= 500 => write!(f, " (request {id})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Daemon {
+    /// `http://HOST:PORT`, with a path before `/v1` where a proxy wants one, or `unix:/PATH`; the token from the environment.
+    pub fn at(url: &str) -> Result<Daemon> {
+        let token = match env::var_os(TOKEN) {
+            None => None,
+            Some(text) => {
+                let text = text.to_string_lossy().trim().to_owned();
+                if !text.bytes().all(|b| b.is_ascii_graphic()) {
+                    return Err(usage(format!("{TOKEN}: a token holds visible ASCII characters only, and no blanks")));
+                }
+                Some(text).filter(|t| !t.is_empty())
+            }
+        };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // What is asked is nobody else's business.
+            .proxy(None)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(ANSWER))
+            .max_idle_connections_per_host(64)
+            .user_agent(concat!("mispair/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let (agent, base) = match url.strip_prefix("unix:") {
+            Some(path) if !path.trim_start_matches('/').is_empty() => {
+                let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+                // The name is not looked up by anybody: the connector knows its socket.
+                (through(config, path), "http://127.0.0.1".to_owned())
+            }
+            Some(_) => return Err(usage(format!("--url {url}: name the socket: unix:/run/mispair/mispair.sock"))),
+            None => (Agent::new_with_config(config), checked(url)?),
+        };
+        Ok(Daemon { agent, base, url: url.to_owned(), token })
+    }
+
+    /// Sends a document and reads the answer; asks again where the daemon has too much to do.
+    pub fn post<T: DeserializeOwned>(&self, path: &str, document: &impl Serialize) -> Result<T, HttpError> {
+        let body = serde_json::to_string(document).map_err(|e| self.unheard(e.to_string()))?;
+        let mut tries = 0;
+        loop {
+            let (status, headers, bytes) = self.send(path, &body).map_err(|e| self.unheard(reason(&e)))?;
+            if status == 200 {
+                return serde_json::from_slice(&bytes).map_err(|e| {
+                    self.unheard(format!("the answer is not one of mispair {}: {e}", env!("CARGO_PKG_VERSION")))
+                });
+            }
+            if status == 503 && tries < RETRIES {
+                tries += 1;
+                thread::sleep(Duration::from_secs(wished(&headers).min(PAUSE)));
+                continue;
+            }
+            return Err(match serde_json::from_slice(&bytes) {
+                Ok(problem) => HttpError::Refused { url: self.url.clone(), problem },
+                Err(_) => self.unheard(format!("status {status} to POST {path}: is this a mispair daemon?")),
+            });
+        }
+    }
+
+    fn send(&self, path: &str, body: &str) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        request = request.header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let (head, body): (_, Body) = request.send(body)?.into_parts();
+        let bytes = body.into_with_config().limit(LONGEST).read_to_vec()?;
+        Ok((head.status.as_u16(), head.headers, bytes))
+    }
+
+    fn unheard(&self, what: String) -> HttpError {
+        HttpError::Unheard { url: self.url.clone(), what }
+    }
+}
+
+/// Seconds that the daemon wishes to be left alone.
+fn wished(headers: &HeaderMap) -> u64 {
+    headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok()).unwrap_or(1)
+}
+
+fn checked(url: &str) -> Result<String> {
+    let wrong = |why: &str| Err(usage(format!("--url {url}: {why}")));
+    let Ok(uri) = url.parse::<Uri>() else { return wrong("give http://HOST:PORT or unix:/PATH") };
+    match uri.scheme_str() {
+        Some("http") if uri.query().is_none() => Ok(url.trim_end_matches('/').to_owned()),
+        Some("http") => wrong("an address ends before any `?`"),
+        Some("https") => {
+            wrong("TLS is not spoken here: let a proxy on this machine end it, and give its http:// address")
+        }
+        _ => wrong("give http://HOST:PORT or unix:/PATH"),
+    }
+}
+
+fn reason(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(e) if matches!(e.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            format!("no daemon is there ({e}); `mispair serve` starts one")
+        }
+        ureq::Error::HostNotFound => "no such host".to_owned(),
+        ureq::Error::Timeout(_) => format!("no answer ({error})"),
+        other => other.to_string(),
+    }
+}
+
+/// An agent that reaches every address through one socket.
+fn through(config: Config, path: PathBuf) -> Agent {
+    Agent::with_parts(config, Socket { path }, DefaultResolver::default())
+}
+
+#[derive(Debug)]
+struct Socket {
+    path: PathBuf,
+}
+
+impl<In: Transport> Connector<In> for Socket {
+    type Out = Through;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<In>) -> Result<Option<Through>, ureq::Error> {
+        let stream = UnixStream::connect(&self.path)?;
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(Some(Through { stream, buffers }))
+    }
+}
+
+/// A connection by a Unix socket.
+#[derive(Debug)]
+struct Through {
+    stream: UnixStream,
+    buffers: LazyBuffers,
+}
+
+/// A socket's time-out as the client's.
+fn timed(error: io::Error, timeout: &NextTimeout) -> ureq::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ureq::Error::Timeout(timeout.reason),
+        _ => error.into(),
+    }
+}
+
+impl Transport for Through {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        let timeout = timeout.for_write();
+        self.stream.set_write_timeout(timeout.not_zero().map(|t| *t))?;
+        self.stream.write_all(&self.buffers.output()[..amount]).map_err(|e| timed(e, &timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let timeout = timeout.for_read();
+        self.stream.set_read_timeout(timeout.not_zero().map(|t| *t))?;
+        let got = loop {
+            match self.stream.read(self.buffers.input_append_buf()) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => break other.map_err(|e| timed(e, &timeout))?,
+            }
+        };
+        self.buffers.input_appended(got);
+        Ok(got > 0)
+    }
+
+    /// Nothing is to be read between two requests: neither an end nor a byte.
+    fn is_open(&mut self) -> bool {
+        let quiet = self.stream.set_nonblocking(true).is_ok()
+            && matches!(self.stream.read(&mut [0]), Err(e) if e.kind() == io::ErrorKind::WouldBlock);
+        quiet && self.stream.set_nonblocking(false).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!(checked("http://127.0.0.1:7400/").unwrap(), "http://127.0.0.1:7400");
+        assert_eq!(checked("http://[::1]:7400").unwrap(), "http://[::1]:7400");
+        assert_eq!(checked("http://proxy/news//").unwrap(), "http://proxy/news");
+        for (url, word) in [
+            ("127.0.0.1:7400", "http://HOST:PORT"),
+            ("localhost:7400", "http://HOST:PORT"),
+            ("ftp://x", "http://HOST:PORT"),
+            ("", "http://HOST:PORT"),
+            ("https://x", "proxy"),
+            ("http://x/?index=y", "`?`"),
+        ] {
+            assert!(checked(url).unwrap_err().to_string().contains(word), "{url}");
+        }
+    }
+
+    #[test]
+    fn wishes_to_be_left_alone() {
+        let of = |text: &str| wished(&HeaderMap::from_iter([(header::RETRY_AFTER, text.parse().unwrap())]));
+        assert_eq!((of("7"), of(" 2 "), of("soon"), wished(&HeaderMap::new())), (7, 2, 1, 1));
+    }
+}
