@@ -122,7 +122,7 @@ def test_what_is_left_of_a_batch(client: Client, ids: list[int]) -> None:
 
 
 def test_match_is_what_the_matcher_chooses(client: Client, ids: list[int]) -> None:
-    """A sample's own vectors and facts, brought from outside: the matcher's choice for that sample, but for its own row."""
+    """Captions with vectors for both sides of CTI: the first of an adversarial query, each under its own key."""
     chance = np.random.default_rng(3)
     captions = [
         {"key": key, "vectors": {name: chance.normal(size=512) for name in ("clip-text", "clip-image")},
