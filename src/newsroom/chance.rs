@@ -25,6 +25,7 @@ pub(super) enum Domain {
     Table = 14,
     View = 15,
     Presence = 16,
+    Drawing = 17,
 }
 
 /// The root of all streams of one seed.

@@ -149,12 +149,12 @@ impl Rows {
     }
 }
 
-fn in_file(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+pub(super) fn in_file(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     |source| Error::Write { path: path.to_owned(), source }
 }
 
 /// A new file and the folders above it.
-fn create(path: &Path) -> Result<BufWriter<File>, Error> {
+pub(super) fn create(path: &Path) -> Result<BufWriter<File>, Error> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(in_file(folder))?;
     let file = File::create_new(path).map_err(in_file(path))?;

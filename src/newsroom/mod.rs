@@ -28,23 +28,30 @@
 //! | `facts.rs` | a sample as catalog record and metadata entry |
 //! | `pickle.rs` | `{int: ndarray}` row by row |
 //! | `files.rs` | blocks in parallel, files in order |
+//! | `pictures.rs` | a drawing for every sample, where somebody is to look at it |
+//! | `canvas.rs`, `png.rs` | shapes in few colours; the file |
 //!
 //! **What differs from the published files.** Metadata carries optional keys of ours:
 //! `person_boxes`, `pictured`, `generic`, `corrupted`. Places rows exist also for pictures of a
 //! person, so that the person split's rule has something to look at. Keys of the pickles are
 //! integers; vectors are one-dimensional float32, not normalised.
 
+mod canvas;
 mod caption;
 mod chance;
 mod facts;
 mod files;
 mod gazetteer;
 mod pickle;
+mod pictures;
+mod png;
 mod scenes;
 mod space;
 mod topics_hard;
 mod topics_soft;
 mod world;
+
+pub use pictures::draw;
 
 use serde::Serialize;
 use std::fs;
