@@ -65,23 +65,26 @@ const ONLY: [(&str, &[&str]); 4] =
     [("formats", &["words"]), ("catalog", &["words", "wire"]), ("newsroom", &["words"]), ("rows", &["words"])];
 
 /// A dependency named in one place, so that it could be swapped in an afternoon.
-const ONE_PLACE: [(&str, &str); 6] = [
+const ONE_PLACE: [(&str, &str); 8] = [
     ("memmap2", "src/mapped.rs"),
     ("bincode", "src/wire/manifest.rs"),
     ("parquet", "src/dataset/table.rs"),
     ("ctrlc", "src/cli/mod.rs"),
     ("smartcore", "src/evaluation/difficulty/probes.rs"),
     ("ureq", "src/cli/http.rs"),
+    ("form_urlencoded", "src/daemon/pages/form.rs"),
+    ("miniz_oxide", "src/newsroom/png.rs"),
 ];
 
 /// The same, in one folder.
-const ONE_FOLDER: [(&str, &str); 6] = [
+const ONE_FOLDER: [(&str, &str); 7] = [
     ("tokio", "daemon"),
     ("axum", "daemon"),
     ("hyper", "daemon"),
     ("tracing", "daemon"),
     ("arc_swap", "daemon"),
     ("anyhow", "cli"),
+    ("askama", "daemon"),
 ];
 
 struct Source {

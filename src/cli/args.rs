@@ -76,6 +76,7 @@ pub enum Verb {
 #[command(after_help = "\
 Examples:
   mispair demo
+  mispair demo --serve                  then look at it in a browser
   mispair demo --samples 20000 --out /tmp/demo
   mispair demo --data archive/          a folder with CORPUS.toml, or in the published layout")]
 pub struct Demo {
@@ -91,6 +92,12 @@ pub struct Demo {
     /// Seed of the newsroom and of the matching.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Then serve the index, with pages to look at in a browser, until Ctrl-C.
+    #[arg(long)]
+    pub serve: bool,
+    /// Where --serve listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400", requires = "serve")]
+    pub listen: String,
 }
 
 /// `mispair build`

@@ -97,3 +97,11 @@ pub(super) fn make_newsroom(folder: &Path, samples: u32, seed: u64, talk: &Bars)
         odd.join(", ")
     ))
 }
+
+/// Draws the pictures of a newsroom in the same folder.
+pub(super) fn draw_newsroom(folder: &Path, samples: u32, seed: u64, talk: &Bars) -> Result<u64> {
+    talk.begin("pictures", u64::from(samples));
+    let files = newsroom::draw(folder, &newsroom::Newsroom { samples, seed }, &|_, _| talk.advance(1))?;
+    talk.clear();
+    Ok(files)
+}

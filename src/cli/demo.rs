@@ -3,8 +3,9 @@
 use super::args::Demo;
 use super::render::{count, line};
 use super::talk::Bars;
-use super::{build, matching, query};
+use super::{build, matching, query, usage};
 use crate::constraints::{Bound, Split, Subject, builtin_names};
+use crate::daemon::{self, parse_listen};
 use crate::dataset::SUMMARY;
 use crate::import::Corpus;
 use crate::index::{Index, MANIFEST};
@@ -17,16 +18,23 @@ use crate::retrieve::Engine;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// Examples shown of each split.
 const EXAMPLES: usize = 2;
+/// The folder of what is made up, and beneath it the one where image paths begin.
+const NEWSROOM: &str = "newsroom";
+const IMAGES: &str = "visual_news/origin";
 /// What marks a folder as a demo's, which may be made anew.
 const MARK: &str = ".mispair-demo";
 
 pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
     let start = Instant::now();
+    let listen = parse_listen(&args.listen).map_err(|e| usage(format!("--listen {e}")))?;
+    let listen = listen.ok_or_else(|| usage("--listen off: a page needs an address"))?;
     // What is given is read before what was made last time is removed.
     let given = args.data.as_deref().map(|dir| apart(dir, &args.out).and_then(|()| corpus_in(dir))).transpose()?;
     prepare(&args.out)?;
@@ -34,10 +42,11 @@ pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
     let (corpus, made_up) = match given {
         Some(corpus) => (corpus, false),
         None => {
-            let folder = args.out.join("newsroom");
+            let folder = args.out.join(NEWSROOM);
             heading(&mut out, "A made-up newsroom")?;
             let staging = Staging::begin(&folder, false, "visual_news")?;
             let described = build::make_newsroom(staging.folder(), args.samples, args.seed, talk)?;
+            build::draw_newsroom(staging.folder(), args.samples, args.seed, talk)?;
             staging.publish()?;
             writeln!(out, "{described}")?;
             (Corpus::published(&folder, Dtype::F32)?, true)
@@ -80,7 +89,41 @@ pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
     writeln!(out, "{here}/index      the index: mispair info {here}/index")?;
     writeln!(out, "{here}/dataset    the pairs as published (JSON), as a table (pairs.parquet), and summary.json")?;
     writeln!(out, "all of it in {:.1} s", start.elapsed().as_secs_f64())?;
+    if args.serve {
+        let images = images_of(args, made_up);
+        heading(&mut out, "In the browser")?;
+        writeln!(out, "http://{listen}/          search; every answer leads to its explanation")?;
+        writeln!(out, "http://{listen}/status    what is served, and how fast\n\nCtrl-C ends it.")?;
+        drop(out);
+        return serve(&place, images, listen);
+    }
+    if made_up {
+        let images = args.out.join(NEWSROOM).join(IMAGES);
+        let images = images.display();
+        writeln!(
+            out,
+            "\nLook at it in a browser: mispair demo --serve, or mispair serve {here}/index --images {images}"
+        )?;
+    }
     Ok(())
+}
+
+/// Where the image paths of the corpus begin, if that is known.
+fn images_of(args: &Demo, made_up: bool) -> Option<PathBuf> {
+    let folder = match &args.data {
+        Some(data) => [data.join(IMAGES), data.clone()].into_iter().find(|dir| dir.is_dir()),
+        None => Some(args.out.join(NEWSROOM).join(IMAGES)),
+    };
+    folder.filter(|dir| made_up || dir.is_dir())
+}
+
+fn serve(index: &Path, images: Option<PathBuf>, listen: SocketAddr) -> Result<()> {
+    let served = daemon::Served { name: "demo".to_owned(), path: index.to_owned(), images };
+    let log = daemon::Log { level: daemon::LogLevel::Warn, ..daemon::Log::default() };
+    let config = daemon::Config { listen: Some(listen), indexes: vec![served], log, ..daemon::Config::default() };
+    // From here on signals are the daemon's.
+    super::SERVES.store(true, Relaxed);
+    Ok(daemon::serve(config, None)?)
 }
 
 fn ms(since: Instant) -> f64 {

@@ -41,13 +41,20 @@ use serve::ConfigVerb;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use talk::{Bars, say};
+
+/// A daemon runs, which stops by signals of its own accord.
+static SERVES: AtomicBool = AtomicBool::new(false);
 
 /// Runs a verb; 130 after Ctrl-C, with nothing half-made left behind.
 pub fn run(args: Args) -> ExitCode {
     // The daemon writes nothing, and has its own way with signals.
     if !matches!(args.verb, Verb::Serve(_)) {
         let stop = ctrlc::set_handler(|| {
+            if SERVES.load(Relaxed) {
+                return;
+            }
             let _nothing_else_begins = abandon_all();
             std::process::exit(130);
         });

@@ -363,7 +363,7 @@ fn place_of(rule: Rule, split: &Split) -> String {
 }
 
 /// Why a split does not fit the index, in the words of requests.
-fn unbound(error: &BindError) -> Problem {
+pub(super) fn unbound(error: &BindError) -> Problem {
     match error {
         BindError::MissingModality { split, modality, role, have, waivable } => {
             let waive = if *waivable { "; or add \"place\" to waive" } else { "" };
@@ -378,7 +378,7 @@ fn unbound(error: &BindError) -> Problem {
 }
 
 /// Lets rules hold; those that the split does not ask for hold anyway.
-fn waived(split: &mut Split, rules: &[Rule]) -> Result<(), Problem> {
+pub(super) fn waived(split: &mut Split, rules: &[Rule]) -> Result<(), Problem> {
     for (i, &rule) in rules.iter().enumerate() {
         if !rule.can_be_waived() {
             return Err(Problem::invalid(&format!("waive[{i}]"), format!("{rule}: a pair without it makes no sense")));

@@ -7,10 +7,10 @@
 use super::auth::{Access, OPEN};
 use super::problem::{Kind, Problem};
 use super::state::State;
-use super::{catalogs, openapi, ops, queries};
+use super::{catalogs, openapi, ops, pages, queries};
 use axum::Router;
 use axum::extract::{self, MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -49,7 +49,8 @@ pub fn app(state: Arc<State>) -> Router {
         .route("/readyz", get(ops::ready))
         .route("/metrics", get(ops::metrics))
         .route("/openapi.json", get(openapi::document))
-        .route("/docs", get(openapi::page));
+        .route("/docs", get(openapi::page))
+        .merge(pages::router());
     routes
         .fallback(nowhere)
         .method_not_allowed_fallback(another_method)
@@ -67,7 +68,8 @@ async fn another_method(request: Request) -> Problem {
     Problem::new(Kind::MethodNotAllowed, format!("{path} is not asked by {method}; the Allow header tells how"))
 }
 
-/// Whoever asks must show his token, on every path but those that tell whether the daemon lives.
+/// Whoever asks must show his token, or be signed in, on every path but those that tell whether the daemon lives and those
+/// by which one signs in.
 async fn admitted(extract::State(state): extract::State<Arc<State>>, mut request: Request, next: Next) -> Response {
     if request.extensions().get::<OverTcp>().is_some()
         && !state.config.auth.allow_unauthenticated
@@ -75,15 +77,27 @@ async fn admitted(extract::State(state): extract::State<Arc<State>>, mut request
     {
         return problem.into_response();
     }
-    let access = match OPEN.contains(&request.uri().path()) {
+    let path = request.uri().path();
+    let access = match OPEN.contains(&path) || pages::is_open(path) {
         true => Access::Read,
         false => match state.tokens.access(request.headers()) {
             Ok(access) => access,
-            Err(problem) => return problem.into_response(),
+            Err(_) if by_session(&state, &request) => Access::Read,
+            Err(problem) => {
+                let page = pages::closed(request.uri(), request.headers());
+                return page.unwrap_or_else(|| problem.into_response());
+            }
         },
     };
     request.extensions_mut().insert(access);
     next.run(request).await
+}
+
+/// A browser that is signed in may look, whatever it is that it looks at, and may sign out. It has no Authorization header:
+/// whoever sends one is judged by it.
+fn by_session(state: &State, request: &Request) -> bool {
+    let looks = [Method::GET, Method::HEAD].contains(request.method()) || request.uri().path() == "/signout";
+    looks && !request.headers().contains_key(header::AUTHORIZATION) && state.sessions.knows(request.headers())
 }
 
 /// The outermost layer: gives the request its id, counts it, logs it, and writes its problem, if it has one.

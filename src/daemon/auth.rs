@@ -72,9 +72,14 @@ pub(super) struct Tokens {
 pub(super) const OPEN: [&str; 2] = ["/livez", "/readyz"];
 
 impl Tokens {
+    /// Must whoever asks show one?
+    pub fn are_set(&self) -> bool {
+        self.read.is_some() || self.admin.is_some()
+    }
+
     /// What the bearer of this request may do. Without any token set everybody may ask and nobody may reload.
     pub fn access(&self, headers: &HeaderMap) -> Result<Access, Problem> {
-        if self.read.is_none() && self.admin.is_none() {
+        if !self.are_set() {
             return Ok(Access::Read);
         }
         let refused = |why: &str| Err(Problem::new(Kind::Unauthorized, why));
@@ -98,7 +103,7 @@ impl Tokens {
     /// Without tokens, a page of another site could have a browser on this machine ask for it, under a name that leads to
     /// 127.0.0.1 ("DNS rebinding"). Such a request names that site as its host.
     pub fn demand_local_host(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        if self.read.is_some() || self.admin.is_some() {
+        if self.are_set() {
             return Ok(());
         }
         match headers.get(header::HOST).map(|host| host.to_str().is_ok_and(is_local)) {

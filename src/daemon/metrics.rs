@@ -27,6 +27,27 @@ impl Histogram {
         self.nanoseconds.fetch_add(time.as_nanos() as u64, Relaxed);
     }
 
+    /// Within a bucket times are taken to lie evenly, as Prometheus takes them.
+    fn quantile(&self, q: f64) -> f64 {
+        let counts: Vec<u64> = self.counts.iter().map(|c| c.load(Relaxed)).collect();
+        let rank = q * counts.iter().sum::<u64>() as f64;
+        let (mut below, mut from) = (0.0, 0.0);
+        for (count, bound) in counts.iter().zip(BOUNDS) {
+            let (count, to) = (*count as f64, bound as f64 / 1e6);
+            if count > 0.0 && below + count >= rank {
+                return from + (to - from) * ((rank - below) / count).clamp(0.0, 1.0);
+            }
+            (below, from) = (below + count, to);
+        }
+        from
+    }
+
+    fn read(&self) -> Took {
+        let count: u64 = self.counts.iter().map(|c| c.load(Relaxed)).sum();
+        let seconds = self.nanoseconds.load(Relaxed) as f64 / 1e9;
+        Took { count, mean: seconds / count.max(1) as f64, p50: self.quantile(0.5), p99: self.quantile(0.99) }
+    }
+
     fn write(&self, out: &mut String, name: &str, labels: &str) {
         let mut below = 0;
         for (bound, count) in BOUNDS.iter().zip(&self.counts) {
@@ -40,6 +61,24 @@ impl Histogram {
     }
 }
 
+/// How often something happened and how long it took, in seconds. Quantiles are estimates from buckets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Took {
+    pub count: u64,
+    pub mean: f64,
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// What goes on at the moment, and what could not be answered so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub in_flight: u64,
+    pub connections: u64,
+    pub shed: u64,
+    pub timeouts: u64,
+}
+
 /// Everything that is counted.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
@@ -47,7 +86,8 @@ pub(super) struct Metrics {
     queued: Histogram,
     /// By route and status. Routes are those of the router, so they are few.
     requests: Mutex<BTreeMap<(String, u16), u64>>,
-    durations: Histogram,
+    /// By route.
+    durations: Mutex<BTreeMap<String, Histogram>>,
     in_flight: AtomicU64,
     shed: AtomicU64,
     timeouts: AtomicU64,
@@ -108,6 +148,29 @@ impl Metrics {
         self.shed.fetch_add(1, Relaxed);
     }
 
+    /// What goes on at the moment, and what could not be answered so far.
+    pub fn load(&self) -> Load {
+        Load {
+            in_flight: self.in_flight.load(Relaxed),
+            connections: self.connections.load(Relaxed),
+            shed: self.shed.load(Relaxed),
+            timeouts: self.timeouts.load(Relaxed),
+        }
+    }
+
+    /// Of each route that was asked.
+    pub fn by_route(&self) -> Vec<(String, Took)> {
+        let durations = self.durations.lock().unwrap_or_else(PoisonError::into_inner);
+        durations.iter().map(|(route, took)| (route.clone(), took.read())).collect()
+    }
+
+    /// Of each step of queries that was taken, waiting for a thread among them.
+    pub fn by_step(&self) -> Vec<(String, Took)> {
+        let steps = Step::ALL.into_iter().map(|step| (step.name(), &self.steps[step as usize]));
+        let all = [("queue", &self.queued)].into_iter().chain(steps);
+        all.map(|(name, took)| (name.to_owned(), took.read())).filter(|(_, took)| took.count > 0).collect()
+    }
+
     pub fn timed_out(&self) {
         self.timeouts.fetch_add(1, Relaxed);
     }
@@ -116,7 +179,11 @@ impl Metrics {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         *requests.entry((route.to_owned(), status)).or_default() += 1;
         drop(requests);
-        self.durations.took(time);
+        let mut durations = self.durations.lock().unwrap_or_else(PoisonError::into_inner);
+        match durations.get(route) {
+            Some(durations) => durations.took(time),
+            None => durations.entry(route.to_owned()).or_default().took(time),
+        }
     }
 
     /// The page.
@@ -141,7 +208,9 @@ impl Metrics {
         });
         let name = "mispair_request_seconds";
         section(name, "histogram", "How long requests took, to the first byte of the answer.", &mut |out| {
-            self.durations.write(out, name, "kind=\"all\"");
+            for (route, durations) in self.durations.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                durations.write(out, name, &format!("route=\"{route}\""));
+            }
         });
         let name = "mispair_requests_total";
         section(name, "counter", "Requests by route and status.", &mut |out| {

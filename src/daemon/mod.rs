@@ -23,6 +23,7 @@
 //! | `openapi.rs` | `/openapi.json` and the page made from it |
 //! | `dto.rs` | bodies of requests, as typed; which field is at fault |
 //! | `bodies.rs` | bodies read within bounds, by lines, written in pieces |
+//! | `pages/` | the same in a browser: search, explanations, status |
 //! | `problem.rs` | errors as clients see them |
 //! | `auth.rs` | tokens |
 //! | `images.rs` | images beneath their root |
@@ -45,6 +46,7 @@ mod metrics;
 mod notify;
 mod openapi;
 mod ops;
+mod pages;
 mod pool;
 mod problem;
 mod queries;

@@ -79,14 +79,14 @@ async fn one(
     Ok(of_generation(bodies::json(document), number))
 }
 
-fn admitted(state: &State) -> Result<Ticket, Problem> {
+pub(super) fn admitted(state: &State) -> Result<Ticket, Problem> {
     if state.is_stopping() {
         return Err(Problem::new(Kind::Stopping, "the daemon is stopping; ask another, or try again"));
     }
     state.pool.admit().inspect_err(|_| state.metrics.shed())
 }
 
-async fn awaited<T>(
+pub(super) async fn awaited<T>(
     state: &State,
     pending: impl Future<Output = Result<Done<Result<T, Problem>>, Problem>>,
 ) -> Result<T, Problem> {

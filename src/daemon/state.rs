@@ -9,6 +9,7 @@ use super::auth::Tokens;
 use super::config::{self, Config, ConfigError};
 use super::images::ImageRoot;
 use super::metrics::Metrics;
+use super::pages::Sessions;
 use super::pool::Pool;
 use super::problem::{Kind, Problem};
 use crate::constraints::{BindError, Bound, Split, SplitError, builtin_names};
@@ -42,6 +43,8 @@ pub struct State {
     pub pool: Pool,
     pub(super) metrics: Metrics,
     pub(super) tokens: Tokens,
+    /// Browsers that showed a token.
+    pub(super) sessions: Sessions,
     pub(super) encoder: Option<Arc<dyn TextEncoder>>,
     /// Kilobytes of bodies that may be in memory at a time.
     pub(super) bodies: Arc<Semaphore>,
@@ -111,6 +114,7 @@ impl State {
             pool: Pool::new(config.limits.threads, config.limits.queue)?,
             metrics: Metrics::default(),
             tokens,
+            sessions: Sessions::default(),
             encoder,
             bodies: Arc::new(Semaphore::new(config.limits.bodies_bytes.div_ceil(1024).min(Semaphore::MAX_PERMITS))),
             images: Arc::new(Semaphore::new(IMAGES)),

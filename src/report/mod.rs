@@ -41,7 +41,7 @@ pub use files::{JSON, is_report, write};
 pub use html::page;
 pub use judged::{JUDGED, Judged, write_judged};
 pub use measurement::{Data, Machine, Measurement, ModalityData, Parameters, Report};
-pub use plots::frontier;
+pub use plots::{frontier, recall_by_ef};
 pub use recall::recall_at_k;
 pub use sweep::{Answered, Case, Engine, Setting, Threads, answers_of, percentile, sweep};
 

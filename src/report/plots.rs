@@ -2,6 +2,7 @@
 
 use super::Measurement;
 use super::svg::{Mark, Plot, Scale, Unit};
+use crate::wire::Measured;
 use std::cmp::Ordering;
 
 /// Recall that a search is expected to reach.
@@ -21,6 +22,26 @@ pub fn frontier(points: &[(f64, f64)]) -> Vec<usize> {
     });
     order.reverse();
     order
+}
+
+/// Recall over ef as a build measured it: SVG whose colours are a style sheet's (`page.css` names the classes). The step that
+/// is used unless told otherwise is filled; marks say what they stand for when pointed at.
+pub fn recall_by_ef(measured: &Measured) -> String {
+    let points: Vec<(f64, f64)> =
+        measured.steps.iter().map(|step| (f64::from(step.ef), measured.recall(step))).collect();
+    let x = Scale::log(points.iter().map(|p| p.0), Unit::Count);
+    let y = Scale::recall(points.iter().map(|p| p.1));
+    let mut plot = Plot::new(x, y, "ef: rows kept in sight", &format!("recall@{}", measured.k));
+    plot.line(points.iter().copied(), "l0");
+    for (step, &at) in measured.steps.iter().zip(&points) {
+        let usual = measured.usual() == Some(step);
+        let visited = step.visited / u64::from(measured.queries.max(1));
+        let tip = format!("ef {}: recall {:.4}, {visited} rows visited a query", step.ef, at.1);
+        plot.mark(at, Mark::Circle, if usual { "c0" } else { "c0 open" }, &tip);
+        plot.label(at, &step.ef.to_string(), true);
+    }
+    let all: Vec<String> = points.iter().map(|(ef, recall)| format!("{recall:.3} at ef {ef}")).collect();
+    plot.finish(&format!("recall@{} over ef: {}", measured.k, all.join(", ")))
 }
 
 /// Things that differ, in the order they first come.
