@@ -46,8 +46,9 @@ pub(super) fn run(args: &Demo, talk: &Bars) -> Result<()> {
             heading(&mut out, "A made-up newsroom")?;
             let staging = Staging::begin(&folder, false, "visual_news")?;
             let described = build::make_newsroom(staging.folder(), args.samples, args.seed, talk)?;
-            build::draw_newsroom(staging.folder(), args.samples, args.seed, talk)?;
             staging.publish()?;
+            // Not before: thousands of drawings, made anew each time, would each be waited for until the disk has them.
+            build::draw_newsroom(&folder, args.samples, args.seed, talk)?;
             writeln!(out, "{described}")?;
             (Corpus::published(&folder, Dtype::F32)?, true)
         }
