@@ -9,10 +9,12 @@ use crate::words::Row;
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// From so many samples on a walk for each caption is cheaper than the products of all with all. Products grow with the square,
-/// and are fast: `semantics_clip_text_image` over made-up newsrooms of 51,000 and 204,000 samples took 15 and 165 seconds of CPU
-/// by full scan, 31 and 300 by walks (which chose the same for 99.9% and 99.5%); the lines meet near 400,000.
+/// From so many samples of [`THEIR_WIDTH`] on a walk for each caption is cheaper than the products of all with all. Products grow
+/// with the square, and are fast: `semantics_clip_text_image` over made-up newsrooms of 51,000 and 204,000 samples took 15 and 165
+/// seconds of CPU by full scan, 31 and 300 by walks (which chose the same for 99.9% and 99.5%); the lines meet near 400,000.
 const LEAST_SAMPLES: usize = 400_000;
+/// Narrower rows make products cheaper, and walks hardly: a million samples × 64 were slower by walks. So the limit is on numbers, not rows.
+const THEIR_WIDTH: usize = 512;
 /// Where less than this share of a graph's rows is in the chunk, walks meet too many others.
 const LEAST_SHARE: f64 = 0.5;
 /// Captions that are matched by a full scan, too, to see how often both choose the same.
@@ -43,10 +45,12 @@ pub(super) fn by_graph(job: &Job<'_>, engine: Engine) -> bool {
     let retriever = Retriever::new(job.bound);
     let serves = retriever.no_graph().is_none() && !job.bound.has_postings();
     let share = job.rows.len() as f64 / job.bound.search.len().max(1) as f64;
+    let width = job.bound.search.dim().min(THEIR_WIDTH);
+    let large = job.rows.len().saturating_mul(width) >= LEAST_SAMPLES * THEIR_WIDTH;
     match engine {
         Engine::Exact => false,
         Engine::Graph => serves,
-        Engine::Auto => serves && job.rows.len() >= LEAST_SAMPLES && share >= LEAST_SHARE,
+        Engine::Auto => serves && large && share >= LEAST_SHARE,
     }
 }
 
