@@ -8,6 +8,7 @@
 use super::auth::Tokens;
 use super::config::{self, Config, ConfigError};
 use super::images::ImageRoot;
+use super::logs::TurnedAway;
 use super::metrics::Metrics;
 use super::pages::Sessions;
 use super::pool::Pool;
@@ -42,6 +43,7 @@ pub struct State {
     /// The threads that search.
     pub pool: Pool,
     pub(super) metrics: Metrics,
+    pub(super) turned_away: TurnedAway,
     pub(super) tokens: Tokens,
     /// Browsers that showed a token.
     pub(super) sessions: Sessions,
@@ -113,6 +115,7 @@ impl State {
         Ok(Arc::new(State {
             pool: Pool::new(config.limits.threads, config.limits.queue)?,
             metrics: Metrics::default(),
+            turned_away: TurnedAway::default(),
             tokens,
             sessions: Sessions::default(),
             encoder,
