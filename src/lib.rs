@@ -45,7 +45,7 @@
 //! | 2 data | [`rows`], [`catalog`], [`matrix`], [`codes`], [`graph`], [`index`] | sets of rows, the corpus, its vectors, their codes, a graph over these, all bound together |
 //! | 3 engines | [`exact`], [`constraints`] | ground-truth search; rules and splits |
 //! | 4 decisions | [`retrieve`], [`matcher`], [`query`], [`report`], [`evidence`], [`evaluation`] | which engine for which caption; a whole corpus into pairs; one caption into an answer; engines measured; datasets and encoders measured |
-//! | 5 outside | [`formats`], [`import`], [`dataset`], [`newsroom`], [`daemon`], [`cli`] | other people's files; the daemon; the command line |
+//! | 5 outside | [`formats`], [`import`], [`dataset`], [`encode`], [`newsroom`], [`daemon`], [`cli`] | other people's files; encoders; the daemon; the command line |
 
 pub mod catalog;
 pub mod cli;
@@ -53,6 +53,7 @@ pub mod codes;
 pub mod constraints;
 pub mod daemon;
 pub mod dataset;
+pub mod encode;
 pub mod evaluation;
 pub mod evidence;
 pub mod exact;

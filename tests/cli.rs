@@ -66,9 +66,20 @@ fn help_of_every_verb() {
         .filter(|l| !l.starts_with(' '))
         .map(|l| l.split(' ').next().unwrap())
         .collect();
-    for verb in
-        ["demo", "build", "info", "verify-index", "query", "match", "export", "splits", "newsroom", "completions"]
-    {
+    for verb in [
+        "demo",
+        "build",
+        "info",
+        "verify-index",
+        "embed",
+        "doctor",
+        "query",
+        "match",
+        "export",
+        "splits",
+        "newsroom",
+        "completions",
+    ] {
         assert!(verbs.contains(&verb), "{verb} is not in {verbs:?}");
     }
     for verb in verbs.into_iter().filter(|v| *v != "help") {

@@ -68,7 +68,7 @@ const ONLY: [(&str, &[&str]); 4] =
 const ONE_PLACE: [(&str, &str); 8] = [
     ("memmap2", "src/mapped.rs"),
     ("bincode", "src/wire/manifest.rs"),
-    ("parquet", "src/dataset/table.rs"),
+    ("parquet", "src/formats/parquet/"),
     ("ctrlc", "src/cli/mod.rs"),
     ("smartcore", "src/evaluation/difficulty/probes.rs"),
     ("ureq", "src/cli/http.rs"),
@@ -224,9 +224,15 @@ fn every_module_is_on_the_map_and_names_are_modules() {
 
 #[test]
 fn dependencies_are_named_in_one_place() {
-    for source in sources() {
+    for mut source in sources() {
+        // Our own reader of a format is called after it.
+        source.code = source.code.replace("crate::formats::parquet", "").replace("pub mod parquet;", "");
         for (name, place) in ONE_PLACE {
-            assert!(!source.names(name) || source.path == place, "{}: {name} belongs to {place} alone", source.path);
+            assert!(
+                !source.names(name) || source.path.starts_with(place),
+                "{}: {name} belongs to {place} alone",
+                source.path
+            );
         }
         for (name, folder) in ONE_FOLDER {
             assert!(!source.names(name) || source.module() == folder, "{}: {name} belongs to {folder}/", source.path);

@@ -40,12 +40,16 @@ pub enum Verb {
     Info(Info),
     /// Read every byte of an index and check all that its format promises
     VerifyIndex(VerifyIndex),
+    /// Captions or images → vectors and ids, by a model in a folder; goes on after a kill
+    Embed(super::args_models::Embed),
+    /// Is all well: this machine, an index, a model, and do the two belong together?
+    Doctor(super::args_models::Doctor),
     /// The wrong images for one caption (or a batch), with scores, plan and reasons
     Query(Query),
     /// Match a whole corpus: splits, balancing, merged set
     Match(Match),
     /// A dataset with captions and image paths beside the ids
-    Export(Export),
+    Export(super::args_export::Export),
     /// Recall, latency and queries a second against exact search: JSON, CSV, and a page of plots
     Bench(Bench),
     /// Does this caption belong to this image? Evidence first, then the verdict with its margins
@@ -105,18 +109,23 @@ pub struct Demo {
 #[command(after_help = "\
 Examples:
   mispair build corpus.toml --out indexes/news
-  mispair build --newsclippings data/ --out indexes/newsclippings")]
+  mispair build --newsclippings data/ --out indexes/newsclippings
+  mispair build --clip-retrieval embeddings/ --out indexes/mine")]
 pub struct Build {
     /// The corpus file: names the catalog and one file a modality.
-    #[arg(value_name = "CORPUS.toml", required_unless_present = "newsclippings", conflicts_with = "newsclippings")]
+    #[arg(value_name = "CORPUS.toml", required_unless_present_any = ["newsclippings", "clip_retrieval"],
+        conflicts_with_all = ["newsclippings", "clip_retrieval"])]
     pub corpus: Option<PathBuf>,
     /// A folder that holds visual_news/ and news_clippings/ as published; no corpus file is needed.
     #[arg(long, value_name = "DIR")]
     pub newsclippings: Option<PathBuf>,
+    /// A folder that holds img_emb/, text_emb/ or both, and metadata/, as clip-retrieval writes them; no corpus file is needed.
+    #[arg(long, value_name = "DIR", conflicts_with = "newsclippings")]
+    pub clip_retrieval: Option<PathBuf>,
     /// The index: a folder that does not exist yet.
     #[arg(long, short, value_name = "INDEX")]
     pub out: PathBuf,
-    /// Store vectors of --newsclippings as f32 or f16 (a corpus file says it for each modality).
+    /// Store vectors of --newsclippings or --clip-retrieval as f32 or f16 (a corpus file says it for each modality).
     #[arg(long, value_name = "DTYPE", conflicts_with = "corpus", default_value = "f32")]
     pub dtype: DtypeArg,
     /// Replace an index that is there; the old one stays whole until the new one is.
@@ -169,6 +178,7 @@ Examples:
   mispair query indexes/news --modality clip-image --vector captions.npy -k 5 --unique image --format json
   mispair query indexes/news --split semantics_clip_text_image --vector caption.npy --meta facts.json
   mispair query --url http://127.0.0.1:7400 --split semantics_clip_text_text --id 42
+  mispair query indexes/news --modality clip-image --model clip-vit-base-patch32 --text \"a dog on a beach\"
 
 A query file of two dimensions is a batch: one JSON document a line. FACTS.json holds what the rules need to know of a
 caption from outside, as in a metadata file, for example
@@ -193,8 +203,17 @@ pub struct Query {
     /// A vector (or a batch of them) in the split's query modality, or in the searched one; .fvecs and .fbin are read, too.
     #[arg(long, value_name = "F.npy", group = "who")]
     pub vector: Option<PathBuf>,
+    /// A caption, encoded by --model, which must be the encoder that the index names.
+    #[arg(long, group = "who", requires = "model")]
+    pub text: Option<String>,
+    /// An image file, encoded by --model.
+    #[arg(long, value_name = "FILE", group = "who", requires = "model")]
+    pub image: Option<PathBuf>,
+    /// The folder of the model that made the index's vectors.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["id", "vector", "url"])]
+    pub model: Option<PathBuf>,
     /// With --modality and --id: take the sample's vector from this modality (default: the searched one).
-    #[arg(long, conflicts_with_all = ["vector", "split"], value_name = "MODALITY")]
+    #[arg(long, conflicts_with_all = ["vector", "text", "image", "split"], value_name = "MODALITY")]
     pub from: Option<String>,
     /// How many results.
     #[arg(short, long, default_value_t = 10)]
@@ -342,30 +361,6 @@ pub struct Bench {
     pub seed: u64,
     /// Replace a report that is there.
     #[arg(long)]
-    pub force: bool,
-}
-
-/// `mispair export`
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  mispair export dataset --index indexes/news --hydrate > all.jsonl
-  mispair export dataset/scene_resnet_place/test.json --index indexes/news --hydrate > test.jsonl")]
-pub struct Export {
-    /// A dataset made by `mispair match`, or one file of annotations in the published format.
-    #[arg(value_name = "DATASET")]
-    pub annotations: PathBuf,
-    /// The index whose ids they name.
-    #[arg(long)]
-    pub index: PathBuf,
-    /// Write one JSON object a line with caption, image path and label beside the ids.
-    #[arg(long, required = true)]
-    pub hydrate: bool,
-    /// A file instead of stdout.
-    #[arg(long, short, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Replace a file that is there.
-    #[arg(long, requires = "out")]
     pub force: bool,
 }
 

@@ -3,7 +3,7 @@
 use super::args::Bench;
 use super::render::{count, right, table};
 use super::talk::Bars;
-use super::{command, query, split_named, usage, waive};
+use super::{command, query_vectors, split_named, usage, waive};
 use crate::constraints::Bound;
 use crate::import::Talk;
 use crate::index::{Index, Modality, held_out};
@@ -134,7 +134,7 @@ fn plain_case<'a>(index: &'a Index, modality: &'a Modality, args: &Bench) -> Res
     let mut queries = Block::new(matrix.dim())?;
     let from = match &args.query_file {
         Some(path) => {
-            for vector in query::read_vectors(path, matrix, &modality.name)? {
+            for vector in query_vectors::read_vectors(path, matrix, &modality.name)? {
                 queries.push(&vector.elements[..matrix.dim()])?;
             }
             path.file_name().map_or_else(String::new, |f| f.to_string_lossy().into_owned())

@@ -12,16 +12,15 @@ use std::path::Path;
 use std::time::Instant;
 
 pub(super) fn run(args: &Build, talk: &Bars) -> Result<()> {
-    let corpus = match (&args.corpus, &args.newsclippings) {
-        (Some(file), _) => Corpus::read(file)?,
-        (None, Some(dir)) => {
-            let dtype = match args.dtype {
-                DtypeArg::F32 => Dtype::F32,
-                DtypeArg::F16 => Dtype::F16,
-            };
-            Corpus::published(dir, dtype)?
-        }
-        (None, None) => return Err(anyhow!("name a corpus file, or --newsclippings DIR")),
+    let dtype = match args.dtype {
+        DtypeArg::F32 => Dtype::F32,
+        DtypeArg::F16 => Dtype::F16,
+    };
+    let corpus = match (&args.corpus, &args.newsclippings, &args.clip_retrieval) {
+        (Some(file), ..) => Corpus::read(file)?,
+        (None, Some(dir), _) => Corpus::published(dir, dtype)?,
+        (None, None, Some(dir)) => Corpus::clip_retrieval(dir, dtype)?,
+        (None, None, None) => return Err(anyhow!("name a corpus file, --newsclippings DIR or --clip-retrieval DIR")),
     };
     make(&corpus, &args.out, args.force, talk).map(drop)
 }

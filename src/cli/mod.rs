@@ -4,25 +4,31 @@
 //!
 //! | file | responsibility |
 //! |---|---|
-//! | `args.rs` | the arguments, their help |
+//! | `args.rs`, `args_models.rs`, `args_export.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
-//! | `build.rs`, `info.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `serve.rs`, `demo.rs` | the verbs |
+//! | `build.rs`, `info.rs`, `embed.rs`, `doctor.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `serve.rs`, `demo.rs` | the verbs |
 //! | `verify/` | `mispair verify` |
 //! | `remote.rs` | `mispair query --url`: the same, asked of a daemon |
 //! | `http.rs` | a daemon over TCP or a Unix socket |
 //! | `eval/` | the verbs of `mispair eval` |
+//! | `query_vectors.rs` | what a query brings: vectors of a file, of a text, of an image; facts |
 //! | `render.rs` | tables, numbers, texts for people |
 
 mod args;
+mod args_export;
+mod args_models;
 mod bench;
 mod build;
 mod demo;
+mod doctor;
+mod embed;
 mod eval;
 mod export;
 mod http;
 mod info;
 mod matching;
 mod query;
+mod query_vectors;
 mod remote;
 mod render;
 mod serve;
@@ -96,10 +102,12 @@ fn dispatch(args: Args) -> Result<()> {
         Verb::Build(a) => build::run(&a, &talk),
         Verb::Info(a) => info::run(&a),
         Verb::VerifyIndex(a) => info::verify(&a),
+        Verb::Embed(a) => embed::run(&a, &talk),
+        Verb::Doctor(a) => doctor::run(&a),
         Verb::Query(a) => query::run(&a),
         Verb::Match(a) => matching::run(&a, &talk),
         Verb::Bench(a) => bench::run(&a, &talk),
-        Verb::Export(a) => export::run(&a),
+        Verb::Export(a) => export::run(&a, &talk),
         Verb::Verify(a) => verify::run(&a, &talk),
         Verb::Eval(a) => eval::run(&a, &talk),
         Verb::Serve(a) => serve::run(&a, args.threads),

@@ -1,23 +1,18 @@
 //! `mispair query`.
 
 use super::args::{Format, Query, Unique};
+use super::query_vectors::{Outside, given, read_facts};
 use super::render::{count, line, right, table};
 use super::{remote, split_named, usage, waive};
 use crate::constraints::{Bound, Subject, Vectors};
-use crate::formats::{self, captioned_facts};
 use crate::index::Index;
 use crate::kernels::Block;
-use crate::mapped::Mapped;
-use crate::matrix::{Matrix, Prepared};
 use crate::query::{Answer, Error, Plain, Searcher, Wanted, asked, plain_batch, vector_of};
-use crate::words::{Facts, Order, Row, SampleId};
+use crate::words::{Order, Row, SampleId};
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 
 /// Rejected candidates that `--explain` lists.
 pub(super) const EXPLAINED: usize = 10;
@@ -94,10 +89,10 @@ fn by_modality(index: &Index, modality: &str, partition: Option<u16>, args: &Que
         let row = find(index, id)?;
         queries.push(&vector_of(index, row, from, modality)?)?;
         asked.push(asked::sample(&index.catalog, row));
-    } else if let Some(path) = &args.vector {
-        for (number, vector) in read_vectors(path, matrix, modality)?.into_iter().enumerate() {
-            queries.push(&vector.elements[..matrix.dim()])?;
-            asked.push(asked_vector(path, number));
+    } else {
+        for given in given(args, index, modality)? {
+            queries.push(&given.vector.elements[..matrix.dim()])?;
+            asked.push(given.asked);
         }
     }
     let order = if args.lowest { Order::Lowest } else { Order::Highest };
@@ -130,90 +125,21 @@ fn by_split(index: &Index, split: &str, partition: Option<u16>, args: &Query) ->
         let pool = partition.or(index.catalog.partition(row));
         return Ok(vec![searcher.answer(&subject, pool, wanted, asked::sample(&index.catalog, row))?]);
     }
-    let Some(path) = &args.vector else { return Err(usage("give an --id or a --vector")) };
-    let vectors = read_vectors(path, bound.query, &query_modality)?;
-    let facts = read_facts(args.meta.as_deref(), vectors.len())?;
-    let jobs: Vec<_> = vectors.into_iter().zip(facts).enumerate().collect();
+    let given = given(args, index, &query_modality)?;
+    let facts = read_facts(args.meta.as_deref(), given.len())?;
+    let jobs: Vec<_> = given.into_iter().zip(facts).collect();
     let answers: Vec<Result<Answer>> = jobs
         .into_par_iter()
-        .map(|(number, (vector, Outside { caption, facts, .. }))| {
-            let given = BTreeMap::from([(query_modality.clone(), vector)]);
-            let vectors = Vectors::by_modality(bound, &given);
+        .map(|(given, Outside { caption, facts, .. })| {
+            let vectors = Vectors::by_modality(bound, &BTreeMap::from([(query_modality.clone(), given.vector)]));
+            let caption = caption.or(given.caption);
             let subject = Subject::from_outside(bound, caption.as_deref(), &facts, vectors);
-            let answer = searcher.answer(&subject, partition, wanted, asked_vector(path, number));
-            answer.with_context(|| format!("{}: row {number}", path.display()))
+            let answer = searcher.answer(&subject, partition, wanted, given.asked);
+            answer.with_context(|| given.name)
         })
         .collect();
     // The first row at fault is named, whichever thread was first.
     answers.into_iter().collect()
-}
-
-pub(super) fn asked_vector(path: &Path, row: usize) -> Value {
-    json!({ "vector": path.display().to_string(), "row": row })
-}
-
-/// Query vectors as stored rows are prepared: finite, of the right width, of unit length under cosine.
-pub(super) fn read_vectors(path: &Path, matrix: &Matrix, modality: &str) -> Result<Vec<Prepared>> {
-    let rows = read_rows(path)?;
-    let width = rows[0].len();
-    if width != matrix.dim() {
-        bail!(
-            "{}: vectors of {width} elements, {modality:?} has {}; were they made by another encoder?",
-            path.display(),
-            matrix.dim()
-        );
-    }
-    let prepared = |(row, vector)| matrix.query(vector).with_context(|| format!("{}: row {row}", path.display()));
-    rows.into_iter().enumerate().map(prepared).collect()
-}
-
-/// Vectors as they stand in a file: at least one, all of one width.
-pub(super) fn read_rows(path: &Path) -> Result<Vec<Vec<f32>>> {
-    let map = Mapped::open(path).with_context(|| path.display().to_string())?;
-    let file = formats::read_vectors(&map, path)?;
-    if file.rows() == 0 {
-        bail!("{}: no row, so no query", path.display());
-    }
-    let row = |row| {
-        let mut vector = vec![0.0; file.width()];
-        file.row_into(row, &mut vector);
-        vector
-    };
-    Ok((0..file.rows()).map(row).collect())
-}
-
-/// What is told of a caption from outside.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Outside {
-    /// Its text, where it is told.
-    pub caption: Option<String>,
-    /// Its facts.
-    pub facts: Facts,
-    /// Both as they stand in the file.
-    pub written: Option<Value>,
-}
-
-/// One entry a query.
-pub(super) fn read_facts(path: Option<&Path>, queries: usize) -> Result<Vec<Outside>> {
-    let Some(path) = path else { return Ok(vec![Outside::default(); queries]) };
-    let shown = path.display();
-    let text = fs::read_to_string(path).with_context(|| shown.to_string())?;
-    let value: Value = serde_json::from_str(&text).with_context(|| shown.to_string())?;
-    let entries = match value {
-        Value::Array(entries) => entries,
-        one => vec![one],
-    };
-    if entries.len() != queries {
-        bail!(
-            "{shown}: facts of {} captions for {queries} query vectors; give a list with one object a vector",
-            entries.len()
-        );
-    }
-    let read = |(i, entry)| {
-        let (caption, facts) = captioned_facts(&entry).with_context(|| format!("{shown}: entry {i}"))?;
-        Ok(Outside { caption, facts, written: Some(entry) })
-    };
-    entries.into_iter().enumerate().map(read).collect()
 }
 
 /// The answer for a person.
@@ -221,7 +147,10 @@ pub(super) fn people(answer: &Answer, out: &mut impl Write) -> Result<()> {
     let what = |key: &str| answer.query.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
     match (what("id"), what("caption")) {
         (Some(id), Some(caption)) => writeln!(out, "{id}  {}", line(&caption, 100))?,
-        _ => writeln!(out, "{}, row {}", what("vector").unwrap_or_default(), what("row").unwrap_or_default())?,
+        _ => match what("text").map(|text| line(&text, 100)).or(what("image")) {
+            Some(asked) => writeln!(out, "{asked}")?,
+            None => writeln!(out, "{}, row {}", what("vector").unwrap_or_default(), what("row").unwrap_or_default())?,
+        },
     }
     if let Some(split) = &answer.split {
         writeln!(out, "split {split}")?;

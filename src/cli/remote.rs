@@ -8,7 +8,8 @@
 
 use super::args::{Query, Unique};
 use super::http::{Daemon, HttpError};
-use super::query::{EXPLAINED, asked_vector, read_facts, read_rows};
+use super::query::EXPLAINED;
+use super::query_vectors::{asked_vector, read_facts, read_rows};
 use super::usage;
 use crate::query::Answer;
 use crate::words::SampleId;

@@ -1,4 +1,4 @@
-//! Layer 5: a matched corpus as files.
+//! Layer 5: what was made of an index, as files: a matched corpus, and exports.
 //!
 //! ```text
 //! DIR/summary.json                        what was done and counted: enough to repeat it bit for bit
@@ -13,15 +13,24 @@
 //! |---|---|
 //! | `write.rs` | the whole folder |
 //! | `table.rs` | pairs with all that is known of them: `pairs.parquet` |
+//! | `matrices.rs` | an index's vectors as `.npy` files, or as a clip-retrieval folder |
+//! | `neighbours.rs` | every sample's nearest others |
+//! | `negatives.rs` | hard negatives for training |
 //! | `hydrate.rs` | annotations → rows with captions and paths |
 //! | `read.rs` | datasets, whoever made them → [`evaluation::Dataset`](crate::evaluation::Dataset) |
 
 mod hydrate;
+mod matrices;
+mod negatives;
+mod neighbours;
 mod read;
 mod table;
 mod write;
 
 pub use hydrate::{Hydrated, check_index, hydrate};
+pub use matrices::{write_clip_retrieval, write_modality};
+pub use negatives::{Mined, Mining, Sampling, Shape, mine, shaped};
+pub use neighbours::{Neighbours, write_neighbours};
 pub use read::read;
 pub use write::{Run, SUMMARY, is_dataset, write};
 

@@ -56,7 +56,7 @@ pub fn read_jsonl<E: From<RecordError>>(
     records(file, path, Layout::Lines, &wanted, |item| each(sample(item, path, columns)?))
 }
 
-/// A catalog record as a sample; for CSV too.
+/// A catalog record as a sample; for CSV and Parquet, too.
 pub(super) fn sample(item: Item<'_>, path: &Path, columns: &Columns) -> Result<Sample, RecordError> {
     let mut record = item.record;
     let at = Where::new(path, item.place);

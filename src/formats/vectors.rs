@@ -46,6 +46,16 @@ pub enum VectorsError {
     },
 }
 
+impl VectorsError {
+    /// What is wrong, without the path.
+    pub fn problem(&self) -> String {
+        match self {
+            VectorsError::Npy(e) => e.problem.to_string(),
+            VectorsError::Other { problem, .. } => problem.to_string(),
+        }
+    }
+}
+
 /// What is wrong with an `.fvecs` or `.fbin` file. Rows are counted from 0.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum VectorsProblem {

@@ -2,16 +2,17 @@
 
 use super::corpus::{CatalogFormat, Corpus, MatrixFile, ModalitySource, is_partition_name};
 use super::join::{Places, place};
-use super::source::{Maps, Source};
+use super::source::{Maps, Scratch, Source};
 use super::{Error, Estimate, search};
 use crate::catalog::{CatalogBuilder, WriteError};
-use crate::formats::{RecordError, read_csv, read_jsonl, read_metadata, read_visual_news};
+use crate::formats::parquet::read_parquet;
+use crate::formats::{RecordError, read_csv, read_imagenet_captions, read_jsonl, read_metadata, read_visual_news};
 use crate::index::{CATALOG, MANIFEST, matrix_file, write_manifest};
 use crate::mapped::Mapped;
 use crate::matrix::{self, MatrixSettings, MatrixWriter};
 use crate::publish::{self, Staging};
 use crate::wire::{Checksum, Measured, Written};
-use crate::words::Facts;
+use crate::words::{Facts, Sample};
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -69,10 +70,14 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
     ));
     corpus.notices.iter().for_each(|n| talk.note(n));
 
-    let mut catalog = read_samples(corpus, talk)?;
+    let (mut catalog, parts) = read_samples(corpus, talk)?;
     read_facts(corpus, &mut catalog, talk)?;
 
-    let maps = each_file(corpus, |_, file| Maps::open(file))?;
+    let scratch = Scratch::new(staging.folder());
+    let maps = each_file(corpus, |modality, file| {
+        talk.begin(&format!("reads {}", modality.name), 0);
+        Maps::open(file, &scratch)
+    })?;
     let mut sources: Vec<Vec<Source<'_>>> = Vec::new();
     for (modality, maps) in corpus.modalities.iter().zip(&maps) {
         talk.begin(&format!("ids of {}", modality.name), 0);
@@ -81,10 +86,10 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
     }
     let mut placed: Vec<(Places, usize)> = Vec::new();
     for (modality, sources) in corpus.modalities.iter().zip(&sources) {
-        placed.push(place(corpus, modality, sources, &mut catalog)?);
+        placed.push(place(corpus, modality, sources, &parts, &mut catalog)?);
         let without: usize = sources.iter().map(|s| s.without).sum();
         if without > 0 {
-            talk.note(&format!("{}: {without} ids come with None instead of a vector", modality.name));
+            talk.note(&format!("{}: {without} rows come with nothing (None, null) instead of a vector", modality.name));
         }
     }
 
@@ -171,25 +176,42 @@ impl From<RecordError> for Error {
     }
 }
 
-fn read_samples(corpus: &Corpus, talk: &dyn Talk) -> Result<CatalogBuilder, Error> {
-    let path = corpus.catalog.as_path();
+/// The samples, and how many came from each file of the catalog.
+fn read_samples(corpus: &Corpus, talk: &dyn Talk) -> Result<(CatalogBuilder, Vec<u32>), Error> {
     let mut catalog = CatalogBuilder::new(&corpus.partitions);
+    let mut parts = Vec::new();
     talk.begin("catalog", 0);
-    let bytes = map(path)?;
-    let each = |sample| {
-        let record = catalog.len();
-        talk.advance(1);
-        catalog.push(sample).map(drop).map_err(|e| Error::file(path, format!("record {record}: {e}")))
-    };
-    match corpus.format {
-        CatalogFormat::VisualNews => read_visual_news(&bytes, path, each)?,
-        CatalogFormat::Jsonl => read_jsonl(&bytes, path, &corpus.columns, each)?,
-        CatalogFormat::Csv => read_csv(&bytes, path, &corpus.columns, each)?,
-    };
-    if catalog.is_empty() {
-        return Err(Error::file(path, "no sample at all"));
+    for path in &corpus.catalog_files {
+        let before = catalog.len();
+        read_file(corpus, path, |sample| {
+            let record = catalog.len() - before;
+            talk.advance(1);
+            catalog.push(sample).map(drop).map_err(|e| Error::file(path, format!("record {record}: {e}")))
+        })?;
+        parts.push((catalog.len() - before) as u32);
     }
-    Ok(catalog)
+    if catalog.is_empty() {
+        return Err(Error::file(&corpus.catalog, "no sample at all"));
+    }
+    Ok((catalog, parts))
+}
+
+/// Reads the catalog alone: one call of `each` a sample, in order. Ids are as given: `None` where the row's number serves.
+pub fn read_catalog(corpus: &Corpus, mut each: impl FnMut(Sample) -> Result<(), Error>) -> Result<(), Error> {
+    corpus.catalog_files.iter().try_for_each(|path| read_file(corpus, path, &mut each))
+}
+
+fn read_file(corpus: &Corpus, path: &Path, each: impl FnMut(Sample) -> Result<(), Error>) -> Result<(), Error> {
+    let columns = &corpus.columns;
+    match &corpus.format {
+        CatalogFormat::VisualNews => read_visual_news(&map(path)?, path, each)?,
+        CatalogFormat::Jsonl => read_jsonl(&map(path)?, path, columns, each)?,
+        CatalogFormat::Csv => read_csv(&map(path)?, path, columns, each)?,
+        CatalogFormat::ImagenetCaptions => read_imagenet_captions(&map(path)?, path, &corpus.compose, each)?,
+        CatalogFormat::Parquet => read_parquet(path, columns, false, each)?,
+        CatalogFormat::ClipRetrieval => read_parquet(path, columns, true, each)?,
+    };
+    Ok(())
 }
 
 fn read_facts(corpus: &Corpus, catalog: &mut CatalogBuilder, talk: &dyn Talk) -> Result<(), Error> {

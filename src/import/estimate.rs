@@ -26,7 +26,8 @@ impl Estimate {
     /// From the sizes of the files, and how many bytes their numbers take beside how they will be stored.
     pub fn of(corpus: &Corpus) -> Estimate {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
-        let texts = size(&corpus.catalog) + corpus.metadata.iter().map(|m| size(&m.0)).sum::<u64>();
+        let texts = corpus.catalog_files.iter().map(|f| size(f)).sum::<u64>()
+            + corpus.metadata.iter().map(|m| size(&m.0)).sum::<u64>();
         let vectors = |m: &ModalitySource| m.files.iter().map(|f| size(&f.path)).sum::<u64>();
         let matrices: u64 = corpus.modalities.iter().map(vectors).sum();
         let graph = |m: &&ModalitySource| m.graph.unwrap_or(m.metric == Metric::Cosine);

@@ -14,15 +14,17 @@ pub(super) fn place(
     corpus: &Corpus,
     modality: &ModalitySource,
     sources: &[Source<'_>],
+    parts: &[u32],
     catalog: &mut CatalogBuilder,
 ) -> Result<(Places, usize), Error> {
+    check_parts(corpus, sources, parts)?;
     let mut places: Places = vec![None; catalog.len()];
     let mut dim: Option<(usize, String)> = None;
     for (number, source) in sources.iter().enumerate() {
         let path = source.file.path.as_path();
         let in_order = match &source.ids {
             Some(_) => None,
-            None => Some(records_in_order(corpus, source, catalog)?),
+            None => Some(records_in_order(corpus, sources, number, catalog)?),
         };
         for row in 0..source.len() {
             let at = |what: String| Error::file(path, format!("{}: {what}", source.row_name(row)));
@@ -41,7 +43,7 @@ pub(super) fn place(
                 Some(_) => {}
             }
             let record = match (&in_order, source.ids.as_ref().and_then(|ids| ids.get(row))) {
-                (Some(records), _) => records[row],
+                (Some(records), _) => *records.get(row).ok_or_else(|| at("no sample".into()))?,
                 (None, Some(id)) => catalog.find(id).ok_or_else(|| {
                     at(format!(
                         "no sample of {} has this id; remove the row, or add the sample",
@@ -89,24 +91,58 @@ pub(super) fn place(
     }
 }
 
-/// Rows without ids are those of the catalog, or of their partition, in catalog order.
-fn records_in_order(corpus: &Corpus, source: &Source<'_>, catalog: &CatalogBuilder) -> Result<Vec<u32>, Error> {
-    let records: Vec<u32> = (0..catalog.len() as u32)
-        .filter(|&r| source.file.partition.is_none() || catalog.partition(r) == source.file.partition.as_deref())
-        .collect();
-    if records.len() != source.len() {
-        let of = match &source.file.partition {
+/// The records of rows without ids: those of the catalog, or of their partition, in catalog order; files that share a partition
+/// (the parts of a folder) go on where the one before ended.
+fn records_in_order(
+    corpus: &Corpus,
+    sources: &[Source<'_>],
+    number: usize,
+    catalog: &CatalogBuilder,
+) -> Result<Vec<u32>, Error> {
+    let source = &sources[number];
+    let partition = source.file.partition.as_deref();
+    let records: Vec<u32> =
+        (0..catalog.len() as u32).filter(|&r| partition.is_none() || catalog.partition(r) == partition).collect();
+    let beside = |s: &&Source<'_>| s.ids.is_none() && s.file.partition.as_deref() == partition;
+    let parts = sources.iter().filter(beside).count();
+    let all: usize = sources.iter().filter(beside).map(Source::cells).sum();
+    if records.len() != all {
+        let of = match partition {
             Some(p) => format!("partition {p:?} of {}", corpus.catalog.display()),
             None => corpus.catalog.display().to_string(),
         };
+        let rows = if parts > 1 { format!("{all} rows in {parts} files") } else { format!("{all} rows") };
         return Err(Error::file(
             &source.file.path,
             format!(
-                "{} rows for {} samples of {of}; rows without ids must match the catalog one to one: add `ids = \"ids.npy\"`",
-                source.len(),
+                "{rows} for {} samples of {of}; rows without ids must match the catalog one to one: add `ids = \"ids.npy\"`",
                 records.len()
             ),
         ));
     }
-    Ok(records)
+    let before: usize = sources[..number].iter().filter(beside).map(Source::cells).sum();
+    let records = &records[before..before + source.cells()];
+    Ok(match source.kept {
+        None => records.to_vec(),
+        Some(kept) => kept.iter().filter_map(|&cell| records.get(cell as usize).copied()).collect(),
+    })
+}
+
+/// Parts of vectors and parts of the catalog, as many of both: each pair must have the same number of rows, or some file is
+/// missing, doubled, or of another run.
+fn check_parts(corpus: &Corpus, sources: &[Source<'_>], parts: &[u32]) -> Result<(), Error> {
+    if parts.len() < 2 || parts.len() != sources.len() || sources.iter().any(|s| s.ids.is_some()) {
+        return Ok(());
+    }
+    for ((source, &samples), catalog) in sources.iter().zip(parts).zip(&corpus.catalog_files) {
+        if source.cells() != samples as usize {
+            let what = format!(
+                "{} rows, but {} has {samples}; parts of the same number must be of the same samples: write both again",
+                source.cells(),
+                catalog.display()
+            );
+            return Err(Error::file(&source.file.path, what));
+        }
+    }
+    Ok(())
 }

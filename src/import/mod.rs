@@ -27,7 +27,7 @@ mod join;
 mod search;
 mod source;
 
-pub use build::{Report, Silent, Talk, build};
+pub use build::{Report, Silent, Talk, build, read_catalog};
 pub use corpus::{CatalogFormat, Corpus, ModalitySource};
 pub use estimate::Estimate;
 

@@ -26,6 +26,14 @@ impl<'a> NpyMatrix<'a> {
         Self::parse(file).map_err(|problem| problem.at(path))
     }
 
+    /// Do these first bytes of a file announce a matrix of floats: two dimensions, some width?
+    pub(crate) fn is_matrix(head: &[u8]) -> bool {
+        Header::read(head).is_ok_and(|(header, _)| {
+            let float = header.kind == b'f' && FloatType::of_size(header.size).is_some();
+            float && matches!(header.shape.as_slice(), [_, width] if *width > 0)
+        })
+    }
+
     fn parse(file: &'a [u8]) -> Result<Self, NpyProblem> {
         let (header, numbers) = Header::read(file)?;
         let ty = match header.kind {
