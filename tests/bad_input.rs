@@ -223,7 +223,7 @@ fn files_cut_short_or_of_another_kind() {
         fs::rename(f.path("image.npy"), f.path("image.bin")).unwrap();
         f.replace("corpus.toml", "image.npy", "image.bin");
     };
-    spoiled(named, &["image.bin", ".npy or .pkl"]);
+    spoiled(named, &["image.bin", ".npy, .npz, .parquet, .pkl"]);
 }
 
 #[test]

@@ -171,6 +171,9 @@ pub enum Format {
 /// `mispair query`
 #[derive(Debug, ClapArgs)]
 #[command(group(ArgGroup::new("how").required(true)), group(ArgGroup::new("who").required(true)))]
+#[command(
+    override_usage = "mispair query [OPTIONS] [INDEX] <--split S|--modality M> <--id ID|--vector F.npy|--text T|--image FILE>"
+)]
 #[command(after_help = "\
 Examples:
   mispair query indexes/news --split semantics_clip_text_text --id 42

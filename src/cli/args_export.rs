@@ -8,6 +8,9 @@ use std::path::PathBuf;
 /// `mispair export`
 #[derive(Debug, ClapArgs)]
 #[command(group(ArgGroup::new("what").required(true)))]
+#[command(
+    override_usage = "mispair export [OPTIONS] <--hydrate|--hard-negatives S|--neighbours M|--matrix M|--clip-retrieval> INDEX|DATASET"
+)]
 #[command(after_help = "\
 Examples:
   mispair export dataset --index indexes/news --hydrate > all.jsonl
