@@ -297,6 +297,16 @@ fn corpus_files_that_are_broken() {
     };
     spoiled(folder_for_file, &["corpus.toml", "image.npy"]);
     spoiled(|f| f.write("corpus.toml", "name = "), &["corpus.toml", "line 1"]);
+    let graph = |wanted: &str, says: &[&str]| {
+        let with = format!("ids = \"image_ids.npy\"\ngraph = {wanted}");
+        spoiled(|f| f.replace("corpus.toml", "ids = \"image_ids.npy\"", &with), says);
+    };
+    graph("\"yes\"", &["corpus.toml", "true, false, or a table"]);
+    graph("{ width = 3 }", &["corpus.toml", "width", "ef_construction"]);
+    graph("{ m = 1000 }", &["m = 1000", "4 to 64"]);
+    graph("{ m = 32, ef_construction = 8 }", &["ef_construction = 8", "32 to"]);
+    graph("{ cross = 0, queries = \"clip-text\" }", &["leave one out"]);
+    graph("{ queries = \"clip-words\" }", &["clip-words", "no cosine modality"]);
     spoiled(|f| f.write("corpus.toml", format!("x = {}", "[".repeat(100_000))), &["corpus.toml"]);
     spoiled(|f| f.replace("corpus.toml", "[catalog]", "colour = 3\n[catalog]"), &["corpus.toml", "line 5", "colour"]);
     spoiled(|f| f.replace("corpus.toml", "\"jsonl\"", "\"xml\""), &["corpus.toml", "xml", "visual-news"]);

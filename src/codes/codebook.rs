@@ -210,13 +210,6 @@ impl CodeQuery {
             *out = if bound <= f32::MAX { bound } else { f32::INFINITY };
         }
     }
-
-    /// Products below this stand for scores below `score`, whatever the row, if its error is at most this.
-    pub fn product_reaching(&self, score: f32, error: f32) -> i32 {
-        let product = (f64::from(score) - self.base - f64::from(error) * self.length - self.slack) / self.unit;
-        // Saturates; one less than needed never hurts.
-        (product.floor() as i32).saturating_sub(1)
-    }
 }
 
 #[cfg(test)]
@@ -256,7 +249,6 @@ mod tests {
                 let score = crate::kernels::dot(padded.all(), rows.padded(r..r + 1));
                 prop_assert!(f64::from(score) <= query.at_most(products[r], errors[r]));
                 prop_assert!(f64::from(score) >= query.at_least(products[r], errors[r]));
-                prop_assert!(products[r] >= query.product_reaching(score, errors[r]));
             }
             let mut best = vec![0.0; n];
             query.at_best(&products, &errors, Order::Highest, &mut best);

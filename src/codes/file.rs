@@ -1,5 +1,6 @@
 //! The mapped file; writing, checking.
 
+use super::memory::length_at_most;
 use super::{CodeQuery, Codebook, RowCodes};
 use crate::kernels::{CodeRows, Rows, padded_codes};
 use crate::matrix::{MAX_DIM, Matrix};
@@ -105,11 +106,6 @@ impl Codes {
         &self.errors
     }
 
-    /// The greatest of all errors.
-    pub fn greatest_error(&self) -> f32 {
-        self.limits[0]
-    }
-
     /// Slot → matrix row. A damaged file may name a row that is not there.
     #[inline]
     pub fn rows_of_slots(&self) -> &[u32] {
@@ -140,12 +136,19 @@ impl Codes {
         let wrong = (0..self.len()).into_par_iter().find_any(|&slot| {
             let mut codes = vec![0; stride];
             let error = rows.row(self.row[slot] as usize).map(|row| self.book.encode(row, &mut codes));
-            let within = error.is_some_and(|e| e == self.errors[slot] && e <= self.limits[0]);
-            !(within && codes == self.rows().row(slot))
+            error != Some(self.errors[slot]) || codes != self.rows().row(slot)
         });
-        match wrong {
-            Some(slot) => Err(self.file.damaged(format!("the codes in slot {slot} are not those of its row"))),
-            None => Ok(()),
+        if let Some(slot) = wrong {
+            return Err(self.file.damaged(format!("the codes in slot {slot} are not those of its row")));
+        }
+        let error = self.errors.iter().copied().fold(0.0, f32::max);
+        let length = (0..rows.len()).into_par_iter().filter_map(|r| rows.row(r)).map(length_at_most);
+        let length = length.reduce(|| 0.0, f32::max);
+        match self.limits[..] == [error, length] {
+            true => Ok(()),
+            false => {
+                Err(self.file.damaged(format!("limits {:?}; the rows have {:?}", &self.limits[..], [error, length])))
+            }
         }
     }
 }

@@ -2,8 +2,14 @@
 
 use super::Codebook;
 use super::codebook::RowScale;
-use crate::kernels::{CodeRows, Rows, code_dots_at, padded_codes};
+use crate::kernels::{CodeRows, Row, Rows, code_dots_at, padded_codes};
 use rayon::prelude::*;
+
+/// A row's length, rounded up.
+pub(super) fn length_at_most(row: Row<'_>) -> f32 {
+    let squares = row.to_vec().iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+    ((squares.sqrt() * (1.0 + 1e-12)) as f32).next_up()
+}
 
 /// Codes of a matrix's rows, in an order of its own. One byte an element: all that a build keeps in memory of the vectors.
 #[derive(Debug)]
@@ -31,10 +37,9 @@ impl RowCodes {
             .map(|(codes, &row)| {
                 let Some(row) = rows.row(row as usize) else { return (0.0, 0.0, 0.0) };
                 let error = book.encode(row, codes);
-                let length = row.to_vec().iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
                 let decoded = book.mean.iter().zip(&book.step).zip(&*codes);
                 let base: f64 = decoded.map(|((&m, &s), &c)| f64::from(m) * f64::from(m + s * f32::from(c))).sum();
-                (error, ((length * (1.0 + 1e-12)) as f32).next_up(), base as f32)
+                (error, length_at_most(row), base as f32)
             })
             .collect();
         RowCodes {
@@ -46,6 +51,24 @@ impl RowCodes {
             book,
             codes,
         }
+    }
+
+    /// The same in another order: place → what is the place now, each once.
+    pub fn in_order(self, order: Vec<u32>) -> RowCodes {
+        let stride = padded_codes(self.book.dim());
+        let mut codes = vec![0i8; self.codes.len()];
+        codes.par_chunks_exact_mut(stride).zip(&order).for_each(|(to, &from)| {
+            to.copy_from_slice(self.rows().row(from as usize));
+        });
+        let taken = |all: &[f32]| order.iter().map(|&from| all[from as usize]).collect();
+        let (errors, bases) = (taken(&self.errors), taken(&self.bases));
+        let order = order.iter().map(|&from| self.order[from as usize]).collect();
+        RowCodes { order, codes, errors, bases, ..self }
+    }
+
+    /// Place → matrix row.
+    pub fn order(&self) -> &[u32] {
+        &self.order
     }
 
     /// How many rows.

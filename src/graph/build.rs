@@ -58,6 +58,12 @@ impl Growing {
         Growing { width, ids: vec![u32::MAX; nodes * width], counts: vec![0; nodes] }
     }
 
+    /// More nodes, without links.
+    pub fn lengthen(&mut self, nodes: usize) {
+        self.ids.resize(self.ids.len() + nodes * self.width, u32::MAX);
+        self.counts.resize(self.counts.len() + nodes, 0);
+    }
+
     pub fn of(&self, node: u32) -> &[u32] {
         &self.ids[node as usize * self.width..][..usize::from(self.counts[node as usize])]
     }
@@ -100,7 +106,7 @@ fn hash(seed: u64, row: u32) -> u64 {
 
 impl Levels {
     /// One row in `m` reaches layer 1, one in m² layer 2, …: by the row's hash, so independent of threads.
-    pub fn deal(rows: usize, m: usize, seed: u64) -> Levels {
+    pub fn deal(rows: &[u32], m: usize, seed: u64) -> Levels {
         let level = |hash: u64| {
             let (mut level, mut left) = (0, hash >> 1);
             while level < MAX_LEVEL && left.is_multiple_of(m as u64) {
@@ -108,8 +114,9 @@ impl Levels {
             }
             level
         };
-        let mut keyed: Vec<(u32, u64, u32)> = (0..rows as u32)
-            .map(|row| {
+        let mut keyed: Vec<(u32, u64, u32)> = rows
+            .iter()
+            .map(|&row| {
                 let hash = hash(seed, row);
                 (MAX_LEVEL - level(hash), hash.rotate_left(32), row)
             })

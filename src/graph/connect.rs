@@ -14,28 +14,31 @@ pub(super) fn connect(codes: &RowCodes, layer: &mut Growing) -> usize {
     if nodes > 0 {
         reach(layer, 0, &mut reached);
     }
-    let (mut scratch, mut weights, mut added, mut spare) = (Scratch::default(), Vec::new(), 0, 0);
+    let (mut scratch, mut weights, mut added) = (Scratch::default(), Vec::new(), 0);
     for node in 0..nodes as u32 {
         if reached[node as usize] {
             continue;
         }
         codes.weights(node, &mut weights);
         let walk = Layer { links: &*layer, rows: codes.rows(), nodes: nodes as u32 };
-        walk.beam(&weights, walk.reach(&weights, 0), EF, &mut scratch);
+        let nearest = walk.reach(&weights, 0);
+        walk.beam(&weights, nearest, EF, &mut scratch);
         let has_room = |layer: &Growing, n: u32| usize::from(layer.counts[n as usize]) < layer.width;
-        let mut from = scratch.beam.iter().map(|r| r.node()).find(|&n| has_room(layer, n));
-        while from.is_none() && spare < nodes as u32 {
-            from = (reached[spare as usize] && has_room(layer, spare)).then_some(spare);
-            spare += u32::from(from.is_none());
+        let with_room = scratch.beam.iter().map(|r| r.node()).find(|&n| has_room(layer, n));
+        let from = with_room.unwrap_or_else(|| scratch.beam.first().map_or(0, |r| r.node()));
+        let mut links = layer.of(from).to_vec();
+        if with_room.is_none() {
+            // The way to its last link now leads through the node, none of whose own links anything was reached by.
+            let moved = links.pop();
+            let mut own: Vec<u32> = layer.of(node).iter().copied().filter(|&l| Some(l) != moved).collect();
+            own.truncate(layer.width - 1);
+            own.extend(moved);
+            layer.set(node, &own);
         }
-        // Without room anywhere the node stays alone; `verify` counts such nodes, and searches that miss rows end in a scan.
-        if let Some(from) = from {
-            let mut links = layer.of(from).to_vec();
-            links.push(node);
-            layer.set(from, &links);
-            added += 1;
-            reach(layer, node, &mut reached);
-        }
+        links.push(node);
+        layer.set(from, &links);
+        added += 1;
+        reach(layer, node, &mut reached);
     }
     added
 }

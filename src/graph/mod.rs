@@ -22,6 +22,7 @@
 //! |---|---|
 //! | `build.rs` | levels, insertion batch by batch |
 //! | `diverse.rs` | which candidates become links |
+//! | `copies.rs` | rows that are coded alike |
 //! | `cross.rs` | links between images that one caption finds |
 //! | `connect.rs` | every node can be reached |
 //! | `file.rs` | [`Graph`]: the mapped file; the order of nodes; writing, checking |
@@ -33,6 +34,7 @@
 mod beam;
 mod build;
 mod connect;
+mod copies;
 mod cross;
 mod diverse;
 mod file;
@@ -76,7 +78,8 @@ pub struct Built {
 /// Codes and graph of a modality's rows. `known`: queries of the kind that will be asked; what they find together is linked.
 /// `progress` is told of rows inserted, then of known queries looked up, twice.
 ///
-/// Takes one byte an element and 4 · (2m + m) bytes a row of memory, twice while links from known queries are added.
+/// Takes one byte an element (two for a moment) and 4 · (2m + m) bytes a row of memory, these twice while links from known
+/// queries are added.
 ///
 /// # Errors
 /// Files that cannot be written.
@@ -87,14 +90,20 @@ pub fn build(
     [codes_path, graph_path]: [&Path; 2],
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Built, wire::Error> {
-    let levels = build::Levels::deal(rows.len(), params.m, params.seed);
-    let codes = RowCodes::encode(rows, levels.order.clone());
+    let codes = RowCodes::encode(rows, (0..rows.len() as u32).collect());
+    let kinds = copies::Kinds::of(&codes);
+    let levels = build::Levels::deal(&kinds.firsts, params.m, params.seed);
+    let mut order = levels.order.clone();
+    order.extend(kinds.copies.iter().map(|c| c.1));
+    let codes = codes.in_order(order);
     let mut layers = build::build(&codes, &levels, params, progress);
     if let (Some(known), 1..) = (known, params.cross) {
         cross::add(&codes, &mut layers, known, params.cross, progress);
     }
     if let Some(base) = layers.layers.first_mut() {
+        kinds.hang(base, codes.order());
         connect::connect(&codes, base);
+        progress(kinds.copies.len() as u64);
     }
     let places = file::locality(&codes, &layers);
     Ok(Built {

@@ -209,6 +209,50 @@ fn tiny_and_degenerate_graphs() {
     assert_eq!(found.best, space.exact(0, 300, |_| true));
 }
 
+/// Queries beside whichever rows: the k nearest by score, copies among them.
+fn found_among_copies(rows: impl Fn(usize) -> usize, n: usize, ef: usize) -> f64 {
+    let mut space = Space::new(800, 60, 24, 17);
+    let distinct = std::mem::replace(&mut space.rows, Block::new(24).unwrap());
+    (0..n).for_each(|i| space.rows.push(&distinct.padded(rows(i)..rows(i) + 1)[..24]).unwrap());
+    space.catalog_rows = (0..n as u32).collect();
+    let made = make(&space, Params::default(), false, 2);
+    recall(
+        &space,
+        10,
+        |_| true,
+        |q| made.navigator(&space).top_k(q, Effort { k: 10, ef, budget: u64::MAX }).unwrap().best,
+    )
+}
+
+#[test]
+fn copies_are_all_found() {
+    // One photo under several captions, far apart in the file.
+    let once = found_among_copies(|i| i, 800, 100);
+    let five = found_among_copies(|i| i % 800, 4000, 100);
+    assert!(once > 0.95 && five >= once - 0.01, "{once} {five}");
+    // Five in six are one placeholder, and what is asked for is anything.
+    let placeholder = found_among_copies(|i| if i % 6 == 0 { i / 6 } else { 3 }, 4800, 100);
+    assert!(placeholder > 0.95, "{placeholder}");
+}
+
+#[test]
+fn a_predicate_that_only_a_late_copy_passes_finds_it() {
+    let mut space = Space::new(0, 5, 24, 17);
+    let others = Space::new(500, 0, 24, 4);
+    (0..2000).for_each(|i| {
+        let row = if i % 4 == 0 { i / 4 } else { 7 };
+        space.rows.push(&others.rows.padded(row..row + 1)[..24]).unwrap();
+    });
+    space.catalog_rows = (0..2000).collect();
+    let made = make(&space, Params::default(), false, 2);
+    let late = |row: Row| row.0 > 1980 && !row.0.is_multiple_of(4);
+    for q in 0..5 {
+        let query = space.queries.padded(q..q + 1);
+        let effort = Effort { k: 3, ef: 16, budget: u64::MAX };
+        assert_eq!(made.navigator(&space).top_k_where(query, effort, late).unwrap().best, space.exact(q, 3, late));
+    }
+}
+
 #[test]
 fn wrong_widths_are_errors() {
     let space = Space::new(20, 1, 5, 1);

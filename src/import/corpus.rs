@@ -1,6 +1,7 @@
 //! The corpus file.
 
 use super::Error;
+use super::graphs::GraphSource;
 use crate::catalog::MAX_PARTITIONS;
 use crate::formats::{Columns, Compose, find_clip_retrieval, find_published, parts_of};
 use crate::index::is_modality_name;
@@ -69,8 +70,8 @@ pub struct ModalitySource {
     pub dtype: Dtype,
     /// What made the vectors.
     pub encoder: Option<String>,
-    /// Is a graph built? `None`: where searches gain by it.
-    pub graph: Option<bool>,
+    /// Its graph.
+    pub graph: GraphSource,
 }
 
 /// One matrix file.
@@ -136,7 +137,8 @@ struct ModalityTable {
     #[serde(default)]
     dtype: Dtype,
     encoder: Option<String>,
-    graph: Option<bool>,
+    #[serde(default)]
+    graph: GraphSource,
 }
 
 const PATTERN: &str = "{partition}";
@@ -250,7 +252,10 @@ impl Corpus {
                 };
                 files.extend(parts(path, &["npy", "npz", "parquet"]).map_err(bad)?.into_iter().map(file));
             }
-            if graph == Some(true) && metric == Metric::Dot {
+            if let Some(fault) = graph.fault() {
+                return Err(bad(format!("modality {name:?}: {fault}")));
+            }
+            if graph.wanted == Some(true) && metric == Metric::Dot {
                 return Err(bad(format!(
                     "modality {name:?}: a graph needs metric = \"cosine\"; searches by dot product are exact, so leave `graph` out"
                 )));
@@ -299,7 +304,7 @@ impl Corpus {
         let owned = |partition: &str| Some(partition.to_owned());
         let modality = |m: crate::formats::PublishedModality| ModalitySource {
             name: m.name.to_owned(),
-            graph: None,
+            graph: GraphSource::default(),
             metric: if m.metric == "dot" { Metric::Dot } else { Metric::Cosine },
             dtype,
             encoder: m.name.starts_with("clip-").then(|| "openai/clip-vit-base-patch32".to_owned()),
@@ -355,6 +360,14 @@ impl Corpus {
         if self.modalities.is_empty() {
             return Err(bad("names no modality; add a table such as [modalities.clip-image] with its `path`".into()));
         }
+        for (m, queries) in self.modalities.iter().filter_map(|m| Some((m, m.graph.queries.as_ref()?))) {
+            if !self.modalities.iter().any(|other| other.name == *queries && other.metric == Metric::Cosine) {
+                let name = &m.name;
+                return Err(bad(format!(
+                    "modality {name:?}: graph.queries = {queries:?} names no cosine modality of this file"
+                )));
+            }
+        }
         self.check_files()
     }
 
@@ -396,7 +409,7 @@ fn of_folders(folders: Vec<(&'static str, PathBuf)>, dtype: Dtype) -> Result<Vec
     let modality = |(name, folder): (&'static str, PathBuf)| {
         let files = parts(folder, &["npy"])?.into_iter().map(|path| MatrixFile::new(path, None)).collect();
         let name = name.to_owned();
-        Ok(ModalitySource { name, files, metric: Metric::Cosine, dtype, encoder: None, graph: None })
+        Ok(ModalitySource { name, files, metric: Metric::Cosine, dtype, encoder: None, graph: GraphSource::default() })
     };
     folders.into_iter().map(modality).collect()
 }

@@ -30,7 +30,7 @@ impl Estimate {
             + corpus.metadata.iter().map(|m| size(&m.0)).sum::<u64>();
         let vectors = |m: &ModalitySource| m.files.iter().map(|f| size(&f.path)).sum::<u64>();
         let matrices: u64 = corpus.modalities.iter().map(vectors).sum();
-        let graph = |m: &&ModalitySource| m.graph.unwrap_or(m.metric == Metric::Cosine);
+        let graph = |m: &&ModalitySource| m.graph.wanted.unwrap_or(m.metric == Metric::Cosine);
         let graphed: u64 = corpus.modalities.iter().filter(graph).map(vectors).sum();
         let largest = corpus.modalities.iter().map(vectors).max().unwrap_or(0);
         let stored: u64 = corpus.modalities.iter().map(|m| vectors(m) * m.dtype.size() as u64 / 4).sum();

@@ -18,11 +18,13 @@
 //! | `join.rs` | samples, facts and rows brought together by id |
 //! | `build.rs` | the whole build, in order |
 //! | `search.rs` | codes and graphs, and how much they find |
+//! | `graphs.rs` | how a modality's graph is wanted |
 //! | `estimate.rs` | memory, disk and time, said beforehand |
 
 mod build;
 mod corpus;
 mod estimate;
+mod graphs;
 mod join;
 mod search;
 mod source;
@@ -30,6 +32,7 @@ mod source;
 pub use build::{Report, Silent, Talk, build, read_catalog};
 pub use corpus::{CatalogFormat, Corpus, ModalitySource};
 pub use estimate::Estimate;
+pub use graphs::GraphSource;
 
 use std::path::PathBuf;
 

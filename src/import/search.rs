@@ -29,14 +29,14 @@ pub(super) fn build(
     let matrices: Vec<Matrix> = modalities.iter().map(open).collect::<Result<_, _>>()?;
     let mut search = SearchFiles::default();
     for (modality, matrix) in modalities.iter().zip(&matrices) {
-        if matrix.len() < LEAST_ROWS && modality.graph != Some(true) {
+        if matrix.len() < LEAST_ROWS && modality.graph.wanted != Some(true) {
             continue;
         }
         let name = modality.name.clone();
-        let wanted = modality.graph.unwrap_or(matrix.metric() == Metric::Cosine) && !matrix.is_empty();
+        let wanted = modality.graph.wanted.unwrap_or(matrix.metric() == Metric::Cosine) && !matrix.is_empty();
         let (codes, graph) = if wanted {
-            let known = known_for(&name, matrix, modalities, &matrices);
-            let (codes, graph) = with_graph(folder, &name, matrix, known, talk)?;
+            let known = known_for(modality, matrix, modalities, &matrices)?;
+            let (codes, graph) = with_graph(folder, &name, matrix, known, modality.graph.params, talk)?;
             (codes, Some(graph))
         } else {
             talk.begin(&format!("codes of {name}"), 0);
@@ -49,17 +49,29 @@ pub(super) fn build(
     Ok(search)
 }
 
-/// The modality whose vectors ask for this one's: images are asked for by the captions of the same encoder.
+/// The modality whose vectors ask for this one's: the one named, or, as images are asked for by the captions of the same
+/// encoder, the twin.
 fn known_for<'a>(
-    name: &str,
+    of: &ModalitySource,
     matrix: &Matrix,
     modalities: &'a [ModalitySource],
     matrices: &'a [Matrix],
-) -> Option<(&'a str, &'a Matrix)> {
-    let twin = format!("{}-text", name.strip_suffix("-image")?);
-    let at = modalities.iter().position(|m| m.name == twin)?;
-    let fits = matrices[at].dim() == matrix.dim() && matrices[at].metric() == Metric::Cosine;
-    fits.then_some((modalities[at].name.as_str(), &matrices[at]))
+) -> Result<Option<(&'a str, &'a Matrix)>, Error> {
+    if of.graph.params.cross == 0 {
+        return Ok(None);
+    }
+    let twin = || of.name.strip_suffix("-image").map(|stem| format!("{stem}-text"));
+    let Some(name) = of.graph.queries.clone().or_else(twin) else { return Ok(None) };
+    let Some(at) = modalities.iter().position(|m| m.name == name) else { return Ok(None) };
+    let (own, theirs) = (matrix.dim(), matrices[at].dim());
+    if of.graph.queries.is_some() && own != theirs {
+        let what =
+            format!("graph.queries = {name:?} has rows of {theirs}, not {own}: queries must be of the same encoder");
+        let file = of.files.first().map_or(Path::new(&of.name), |f| &f.path);
+        return Err(Error::file(file, what));
+    }
+    let fits = own == theirs && matrices[at].metric() == Metric::Cosine;
+    Ok(fits.then_some((modalities[at].name.as_str(), &matrices[at])))
 }
 
 fn with_graph(
@@ -67,6 +79,7 @@ fn with_graph(
     name: &str,
     matrix: &Matrix,
     known: Option<(&str, &Matrix)>,
+    params: Params,
     talk: &dyn Talk,
 ) -> Result<(crate::wire::FileRecord, GraphRecord), Error> {
     // Every so manieth query is held out of the build, to be asked afterwards.
@@ -83,11 +96,11 @@ fn with_graph(
             talk.begin(&format!("graph of {name}"), rows + 2 * others.len() as u64);
             let vector = |q: usize| known.vector(MatrixRow(others[q] as u32))[..known.dim()].to_vec();
             let known = Known { len: others.len(), vector: &vector };
-            graph::build(matrix.rows(), Some(&known), Params::default(), [&codes_path, &graph_path], &progress)?
+            graph::build(matrix.rows(), Some(&known), params, [&codes_path, &graph_path], &progress)?
         }
         None => {
             talk.begin(&format!("graph of {name}"), rows);
-            graph::build(matrix.rows(), None, Params::default(), [&codes_path, &graph_path], &progress)?
+            graph::build(matrix.rows(), None, params, [&codes_path, &graph_path], &progress)?
         }
     };
     talk.begin(&format!("recall of {name}"), 0);
