@@ -88,32 +88,13 @@ impl Staging {
         }
         // Held until the folder is known to `abandon_all`.
         let mut all = under_construction();
-        let parents: Vec<PathBuf> = parent.ancestors().take_while(|p| !p.exists()).map(Path::to_path_buf).collect();
-        fs::create_dir_all(&parent).map_err(io_at(&parent))?;
+        let parents = make_parents(&parent)?;
         let prefix = hidden_prefix(name);
         remove_dead(&parent, &prefix);
-        let mut attempt = std::process::id();
-        let (hidden, lock) = loop {
-            let mut own = prefix.clone();
-            own.push(attempt.to_string());
-            let hidden = parent.join(own);
-            match fs::create_dir(&hidden) {
-                Ok(()) => match lock_new(&hidden) {
-                    Ok(Some(lock)) => break (hidden, lock),
-                    Ok(None) => {}
-                    Err(e) => {
-                        Site { hidden: hidden.clone(), parents }.clear();
-                        return Err(io_at(&hidden)(e));
-                    }
-                },
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(e) => {
-                    Site { hidden: hidden.clone(), parents }.clear();
-                    return Err(io_at(&hidden)(e));
-                }
-            }
-            attempt = attempt.wrapping_add(1 << 22);
-        };
+        let (hidden, lock) = make_hidden(&parent, &prefix, &parents, |hidden| {
+            fs::create_dir(hidden)?;
+            fs::File::open(hidden)
+        })?;
         let site = Site { hidden, parents };
         all.push(site.clone());
         Ok(Staging { target: target.into(), site, replace, _lock: lock })
@@ -141,7 +122,7 @@ impl Staging {
             Err(Errno::EXIST) => return Err(Error::Exists(to.clone())),
             Err(e) => return Err(io_at(to)(e.into())),
         }
-        sync_folder(&parent)?;
+        sync_name(&parent, &self.site.parents)?;
         if replaced {
             // What is left of the old folder is hidden litter that the next build removes too.
             remove(from);
@@ -159,34 +140,67 @@ impl Drop for Staging {
     }
 }
 
-/// Writes a file beside its place, then renames it there; what was there before is replaced. `print` may buffer, and
-/// must flush.
+/// Writes a file beside its place, then renames it there; what was there before is replaced. Missing parents are made.
+/// `print` may buffer, and must flush.
 pub fn write_file(to: &Path, print: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), Error> {
     let name = to.file_name().ok_or_else(|| Error::BadPath(to.into()))?;
     let parent = parent_of(to);
-    let prefix = hidden_prefix(name);
-    remove_dead(&parent, &prefix);
-    let mut own = prefix;
-    own.push(std::process::id().to_string());
-    let site = Site { hidden: parent.join(own), parents: Vec::new() };
-    let mut file = {
+    let (site, mut file) = {
         let mut all = under_construction();
-        let file = fs::File::create(&site.hidden).map_err(io_at(&site.hidden))?;
+        let parents = make_parents(&parent)?;
+        let prefix = hidden_prefix(name);
+        remove_dead(&parent, &prefix);
+        let make = |hidden: &Path| fs::OpenOptions::new().read(true).write(true).create_new(true).open(hidden);
+        let (hidden, file) = make_hidden(&parent, &prefix, &parents, make)?;
+        let site = Site { hidden, parents };
         all.push(site.clone());
-        file
+        (site, file)
     };
-    let written = flock(&file, FlockOperation::NonBlockingLockExclusive)
-        .map_err(io::Error::from)
-        .and_then(|()| print(&mut file))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&site.hidden, to));
+    let written = print(&mut file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&site.hidden, to));
     let mut all = under_construction();
     if written.is_err() {
         site.clear();
     }
     all.retain(|s| s.hidden != site.hidden);
     written.map_err(io_at(to))?;
-    sync_folder(&parent)
+    sync_name(&parent, &site.parents)
+}
+
+/// Makes what is missing of a folder's path; what was made, the deepest first.
+fn make_parents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let made: Vec<PathBuf> = folder.ancestors().take_while(|p| !p.exists()).map(Path::to_path_buf).collect();
+    fs::create_dir_all(folder).map_err(|e| {
+        Site { hidden: folder.into(), parents: made.clone() }.clear();
+        io_at(folder)(e)
+    })?;
+    Ok(made)
+}
+
+/// Makes something hidden that nobody else has, and locks it.
+fn make_hidden(
+    parent: &Path,
+    prefix: &OsString,
+    parents: &[PathBuf],
+    make: impl Fn(&Path) -> io::Result<fs::File>,
+) -> Result<(PathBuf, fs::File), Error> {
+    let mut attempt = std::process::id();
+    loop {
+        let mut own = prefix.clone();
+        own.push(attempt.to_string());
+        let hidden = parent.join(own);
+        match make(&hidden).and_then(|made| lock_new(made, &hidden)) {
+            Ok(Some(lock)) => return Ok((hidden, lock)),
+            // Somebody who tidies up took it for a dead one.
+            Ok(None) => {}
+            Err(e)
+                if [io::ErrorKind::AlreadyExists, io::ErrorKind::NotFound].contains(&e.kind()) && parent.exists() => {}
+            Err(e) => {
+                Site { hidden: hidden.clone(), parents: parents.to_vec() }.clear();
+                return Err(io_at(&hidden)(e));
+            }
+        }
+        attempt = attempt.wrapping_add(1 << 22);
+    }
 }
 
 /// Removes whatever this process has half made: what Ctrl-C calls before the process ends. As long as the result is
@@ -212,14 +226,10 @@ fn hidden_prefix(name: &std::ffi::OsStr) -> OsString {
     prefix
 }
 
-/// Locks a folder that was just made; `None` where somebody who tidies up took it for a dead one first.
-fn lock_new(folder: &Path) -> io::Result<Option<fs::File>> {
-    let opened = match fs::File::open(folder) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(is_same(&opened, folder).then_some(opened)),
+/// Locks what was just made; `None` where somebody who tidies up was there first.
+fn lock_new(made: fs::File, hidden: &Path) -> io::Result<Option<fs::File>> {
+    match flock(&made, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(is_same(&made, hidden).then_some(made)),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(e) => Err(e.into()),
     }
@@ -267,6 +277,12 @@ fn remove_dead(parent: &Path, prefix: &OsString) {
 
 fn sync_folder(folder: &Path) -> Result<(), Error> {
     fs::File::open(folder).and_then(|f| f.sync_all()).map_err(io_at(folder))
+}
+
+/// Brings to the disk what a folder lists; and the folders that were made on the way to it, where they are listed.
+fn sync_name(parent: &Path, made: &[PathBuf]) -> Result<(), Error> {
+    sync_folder(parent)?;
+    made.iter().filter(|p| !p.as_os_str().is_empty()).try_for_each(|p| sync_folder(&parent_of(p)))
 }
 
 fn sync_tree(folder: &Path) -> Result<(), Error> {
