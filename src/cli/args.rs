@@ -48,6 +48,8 @@ pub enum Verb {
     Query(Query),
     /// Match a whole corpus: splits, balancing, merged set
     Match(Match),
+    /// Parts made chunk by chunk, on one machine or many, put together into a dataset
+    Merge(super::parts::Merge),
     /// A dataset with captions and image paths beside the ids
     Export(super::args_export::Export),
     /// Recall, latency and queries a second against exact search: JSON, CSV, and a page of plots
@@ -287,19 +289,31 @@ pub enum Unique {
 Examples:
   mispair match indexes/news --split all --out dataset
   mispair match indexes/news --split semantics_clip_text_text --out dataset --chunk-size 40000
-  mispair match indexes/news --split my_split.toml --waive person_box --out dataset --force")]
+  mispair match indexes/news --split my_split.toml --waive person_box --out dataset --force
+
+Chunk by chunk, on as many machines as there are (merge gives the same bytes as one run with the same --chunk-size):
+  mispair match indexes/news --split all --chunk-size 40000 --list-chunks
+  mispair match indexes/news --split all --chunk-size 40000 --chunk 0 --out parts/0
+  mispair merge parts/* --index indexes/news --out dataset")]
 pub struct Match {
     /// The index.
     pub index: PathBuf,
     /// A built-in split, the path of a split file, or `all`: the four built-in ones and merged_balanced. May be repeated.
     #[arg(long, required = true)]
     pub split: Vec<String>,
-    /// The dataset: a folder that does not exist yet.
-    #[arg(long, short, value_name = "DIR")]
-    pub out: PathBuf,
+    /// The dataset: a folder that does not exist yet. With --chunk a file: the part.
+    #[arg(long, short, value_name = "DIR", required_unless_present = "list_chunks")]
+    pub out: Option<PathBuf>,
     /// Look for candidates among so many samples at a time (the paper: about 40,000). Default: the whole partition.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub chunk_size: Option<u32>,
+    /// Match this chunk alone, counted from 0 over all partitions, and write a part for `mispair merge`. A whole part of the
+    /// same index and settings that is there already is left as it is; a damaged one is made again.
+    #[arg(long, value_name = "I")]
+    pub chunk: Option<usize>,
+    /// Print the chunks, a line each, and do no more: number, partition, samples, splits; between tabs.
+    #[arg(long, conflicts_with_all = ["chunk", "out", "force"])]
+    pub list_chunks: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Seed of the chunks, of the merged set and of the samples in the summary.
@@ -311,7 +325,7 @@ pub struct Match {
     /// Let a rule hold without looking; may be repeated.
     #[arg(long, value_name = "RULE")]
     pub waive: Vec<Rule>,
-    /// Replace a dataset that is there.
+    /// Replace a dataset that is there; with --chunk, a part of other settings.
     #[arg(long)]
     pub force: bool,
 }

@@ -3,17 +3,17 @@
 use super::args::Match;
 use super::render::{count, right, table};
 use super::talk::Bars;
-use super::{split_named, usage, waive};
+use super::{parts, split_named, usage, waive};
 use crate::constraints::{Bound, Split, builtin_names};
-use crate::dataset::{self, Run, SUMMARY};
+use crate::dataset::{self, Run, SUMMARY, Terms};
 use crate::import::Talk;
 use crate::index::Index;
 use crate::kernels;
-use crate::matcher::chunks::{chunks, pools};
-use crate::matcher::run::{Outcome, Settings, run as match_all};
+use crate::matcher::run::{Outcome, Settings, Unit, run as match_all, units};
 use crate::publish::{self, Staging};
 use anyhow::{Context, Result};
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub(super) fn run(args: &Match, talk: &Bars) -> Result<()> {
@@ -28,12 +28,32 @@ pub(super) fn run(args: &Match, talk: &Bars) -> Result<()> {
         balance: !args.no_balance,
         engine: args.engine.chosen(),
     };
-    if args.force && args.out.join(SUMMARY).exists() && !dataset::is_dataset(&args.out) {
-        return Err(publish::Error::NotOurs(args.out.clone()).into());
-    }
-    let staging = Staging::begin(&args.out, args.force, SUMMARY)?;
+    let terms = Terms::new(&index, &splits, settings, merged);
+    let out = match (&args.out, args.chunk) {
+        (None, _) => return parts::list(&index, &terms),
+        (Some(out), Some(chunk)) => return parts::make(&index, &terms, chunk, out, args.force, talk),
+        (Some(out), None) => out,
+    };
+    let staging = begin(out, args.force)?;
     let outcome = make(&index, &splits, merged, settings, staging, talk)?;
     print(&outcome, &mut io::stdout().lock())
+}
+
+/// Begins a dataset; one that is there is replaced only with leave, and if it is one.
+pub(super) fn begin(out: &Path, force: bool) -> Result<Staging> {
+    if force && out.join(SUMMARY).exists() && !dataset::is_dataset(out) {
+        return Err(publish::Error::NotOurs(out.into()).into());
+    }
+    Ok(Staging::begin(out, force, SUMMARY)?)
+}
+
+/// The splits bound to the index; each checked for what balancing needs.
+pub(super) fn bind<'a>(index: &'a Index, splits: &[Split], settings: Settings) -> Result<Vec<Bound<'a>>> {
+    let bounds = splits.iter().map(|s| Ok(Bound::new(index, s.clone())?)).collect::<Result<Vec<_>>>()?;
+    if settings.balance {
+        bounds.iter().try_for_each(Bound::can_balance)?;
+    }
+    Ok(bounds)
 }
 
 /// Named splits; `all` stands for the built-in ones and the merged set.
@@ -61,32 +81,35 @@ pub(super) fn make(
     staging: Staging,
     talk: &Bars,
 ) -> Result<Outcome> {
-    let bounds = splits.iter().map(|s| Ok(Bound::new(index, s.clone())?)).collect::<Result<Vec<_>>>()?;
-    if settings.balance {
-        bounds.iter().try_for_each(Bound::can_balance)?;
-    }
+    let bounds = bind(index, splits, settings)?;
     bounds.iter().for_each(|bound| say_unknown(bound, talk));
-    let captions: usize = bounds
-        .iter()
-        .flat_map(|b| {
-            pools(b).into_iter().flat_map(|p| chunks(b, p, settings.chunk_size, settings.seed)).map(move |c| (b, c))
-        })
-        .map(|(b, c)| c.rows.iter().filter(|&&r| b.refused_as_pristine(r).is_none()).count())
-        .sum();
+    let captions: usize = units(&bounds, settings).iter().map(|unit| captions_of(&bounds, unit)).sum();
     talk.begin("matching", captions as u64);
     let start = Instant::now();
     let outcome = match_all(&bounds, settings, merged, &|n| talk.advance(n))?;
-    let run = Run {
-        index_path: index.path.display().to_string(),
-        started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
-        matching_s: start.elapsed().as_secs_f64(),
-        threads: rayon::current_num_threads(),
-        kernels: kernels::backend_name().to_owned(),
-    };
+    let run = this_run(index, start, None);
     talk.clear();
     dataset::write(staging, index, splits, settings, &outcome, &run).context("the dataset was not written")?;
     talk.note(&format!("matched {} captions in {:.1} s", count(captions), run.matching_s));
     Ok(outcome)
+}
+
+/// What is worth knowing of this run alone.
+pub(super) fn this_run(index: &Index, start: Instant, parts: Option<usize>) -> Run {
+    Run {
+        index_path: index.path.display().to_string(),
+        started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        matching_s: start.elapsed().as_secs_f64(),
+        parts,
+        threads: rayon::current_num_threads(),
+        kernels: kernels::backend_name().to_owned(),
+    }
+}
+
+/// Captions that a unit looks for candidates of, over its splits.
+pub(super) fn captions_of(bounds: &[Bound<'_>], unit: &Unit) -> usize {
+    let pristine = |&b: &usize| unit.chunk.rows.iter().filter(|&&r| bounds[b].refused_as_pristine(r).is_none()).count();
+    unit.splits.iter().map(pristine).sum()
 }
 
 /// Says which facts are missing for most of the corpus, and what can be done: a split that asks for them gives few pairs.

@@ -7,6 +7,7 @@
 //! | `args.rs`, `args_models.rs`, `args_export.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
 //! | `build.rs`, `info.rs`, `embed.rs`, `doctor.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `serve.rs`, `demo.rs` | the verbs |
+//! | `parts.rs` | `mispair match --chunk` and `mispair merge`: a dataset made in parts |
 //! | `verify/` | `mispair verify` |
 //! | `remote.rs` | `mispair query --url`: the same, asked of a daemon |
 //! | `http.rs` | a daemon over TCP or a Unix socket |
@@ -27,6 +28,7 @@ mod export;
 mod http;
 mod info;
 mod matching;
+mod parts;
 mod query;
 mod query_vectors;
 mod remote;
@@ -106,6 +108,7 @@ fn dispatch(args: Args) -> Result<()> {
         Verb::Doctor(a) => doctor::run(&a),
         Verb::Query(a) => query::run(&a),
         Verb::Match(a) => matching::run(&a, &talk),
+        Verb::Merge(a) => parts::merge(&a, &talk),
         Verb::Bench(a) => bench::run(&a, &talk),
         Verb::Export(a) => export::run(&a, &talk),
         Verb::Verify(a) => verify::run(&a, &talk),

@@ -16,6 +16,8 @@
 //! | `matrices.rs` | an index's vectors as `.npy` files, or as a clip-retrieval folder |
 //! | `neighbours.rs` | every sample's nearest others |
 //! | `negatives.rs` | hard negatives for training |
+//! | `terms.rs` | what a run depends on |
+//! | `part.rs` | what one unit of work gave, as a file |
 //! | `hydrate.rs` | annotations → rows with captions and paths |
 //! | `read.rs` | datasets, whoever made them → [`evaluation::Dataset`](crate::evaluation::Dataset) |
 
@@ -23,15 +25,19 @@ mod hydrate;
 mod matrices;
 mod negatives;
 mod neighbours;
+mod part;
 mod read;
 mod table;
+mod terms;
 mod write;
 
 pub use hydrate::{Hydrated, check_index, hydrate};
 pub use matrices::{write_clip_retrieval, write_modality};
 pub use negatives::{Mined, Mining, Sampling, Shape, mine, shaped};
 pub use neighbours::{Neighbours, write_neighbours};
+pub use part::{Part, There};
 pub use read::read;
+pub use terms::Terms;
 pub use write::{Run, SUMMARY, is_dataset, write};
 
 use std::path::PathBuf;

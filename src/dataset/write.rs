@@ -27,8 +27,11 @@ pub struct Run {
     pub index_path: String,
     /// Seconds since 1970.
     pub started_unix: u64,
-    /// Seconds of matching and balancing.
+    /// Seconds of matching and balancing; of a dataset put together from parts, without what the parts took.
     pub matching_s: f64,
+    /// Parts that it was put together from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<usize>,
     /// Threads.
     pub threads: usize,
     /// Kernels: `scalar`, `avx2` or `avx512`.

@@ -3,7 +3,7 @@
 //! ```text
 //! partition ──chunks.rs──► chunk ──select.rs (tiles.rs)──► best candidate of every caption ──balance.rs──┐
 //!                            └────edges.rs──► couples ──swaps.rs (blossom/)──► whole swaps ──────────────┼──► merge/
-//!                            a pure function of (index, chunk, settings)          run.rs: a whole corpus ┘
+//!                            units.rs: a pure function of (index, chunk, settings)    run.rs: all of it  ┘
 //! ```
 //!
 //! No files are read or written here.
@@ -21,7 +21,9 @@
 //! | `swaps.rs` | the person split: which whole swaps, which of them to drop |
 //! | `blossom/` | exact matching in a general graph, under `swaps.rs` |
 //! | `merge/` | the merged set: one quota, captions and images disjoint |
-//! | `run.rs` | a whole corpus, and what is counted on the way |
+//! | `units.rs` | the work cut up: one chunk for all the splits that have it, wherever it is done |
+//! | `summary.rs` | the chunks of a partition put together, and what is counted on the way |
+//! | `run.rs` | a whole corpus: every unit, then what couples them |
 
 pub mod balance;
 mod best;
@@ -32,8 +34,10 @@ pub mod merge;
 pub mod pair;
 pub mod run;
 mod select;
+mod summary;
 pub mod swaps;
 mod tiles;
+mod units;
 mod walk;
 
 pub use walk::{Agreement, Selection};

@@ -1,25 +1,17 @@
-//! A whole corpus: every split, every partition, every chunk; then what couples chunks: balancing, swaps, the merged set.
-//!
-//! Matching one chunk is a pure function of (index, chunk, settings): [`match_chunk`].
+//! A whole corpus: every unit of work, then what couples chunks: balancing, swaps, the merged set.
 
-use super::balance::balance;
-use super::best::Job;
-use super::chunks::{Chunk, chunks, pool_rows, pools, shuffle};
-use super::edges::edges;
+use super::chunks::{Chunk, pools};
 use super::merge::{MergeError, Merged, Source, merge};
-use super::pair::{Pair, hard_and_easy};
-use super::select::select;
-use super::swaps::{Swap, match_swaps, settle_swaps};
-use super::walk::{Agreement, Selection, agreement, by_graph, select_by_graph};
-use crate::constraints::{Balance, Bound, Rule, RuleCounts, Subject};
+use super::summary::finish_partition;
+pub use super::summary::{PartitionPairs, PartitionSummary, Rejections, SwapSummary};
+pub use super::units::{ChunkPairs, Unit, match_chunk, match_unit, units};
+use crate::constraints::{Balance, Bound};
 use crate::retrieve::Engine;
-use crate::words::Row;
-use rayon::prelude::*;
-use serde::Serialize;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
 /// What a run depends on, beside the index and the splits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Samples in a chunk; `None`: a partition is one chunk.
     pub chunk_size: Option<usize>,
@@ -31,105 +23,6 @@ pub struct Settings {
     pub engine: Engine,
 }
 
-/// What one chunk gives for one split.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ChunkPairs {
-    /// Captions that could be pristine.
-    pub captions: usize,
-    /// Of these, those with no admissible candidate.
-    pub without_candidate: usize,
-    /// The selected pairs, in catalog order. Empty where swaps are to be chosen instead.
-    pub pairs: Vec<Pair>,
-    /// The best set of swaps, where swaps are to be chosen.
-    pub swaps: Vec<Swap>,
-    /// Couples of samples that could be swapped.
-    pub possible_swaps: usize,
-    /// How they were selected.
-    pub selection: Selection,
-    /// How often a full scan chooses the same, where graphs chose.
-    pub agreement: Option<Agreement>,
-}
-
-/// One split over one partition.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PartitionPairs {
-    /// The partition's name; `all` for a corpus without partitions.
-    pub name: String,
-    /// In catalog order.
-    pub pairs: Vec<Pair>,
-    /// How they came about.
-    pub summary: PartitionSummary,
-}
-
-/// How the pairs of a split and partition came about: a part of `summary.json`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct PartitionSummary {
-    /// Samples in the partition.
-    pub samples: usize,
-    /// Samples that cannot be pristine, by the first rule that says so.
-    pub ineligible: RuleCounts,
-    /// Captions for which a candidate was looked for.
-    pub captions: usize,
-    /// Chunks they were cut into.
-    pub chunks: usize,
-    /// Captions without an admissible candidate.
-    pub without_candidate: usize,
-    /// Pairs selected from H (before balancing; of a split balanced by swaps, pairs in the chosen swaps).
-    pub selected_hard: usize,
-    /// Pairs selected from L.
-    pub selected_easy: usize,
-    /// Pairs from H that balancing dropped.
-    pub trimmed_hard: usize,
-    /// Pairs from L that balancing dropped.
-    pub trimmed_easy: usize,
-    /// How pairs were selected.
-    pub selection: Selection,
-    /// How often a full scan chooses the same pair, where graphs chose.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub agreement: Option<Agreement>,
-    /// How swaps were chosen, for a split balanced by swaps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub swaps: Option<SwapSummary>,
-    /// Pairs written.
-    pub pairs: usize,
-    /// Of these, from H.
-    pub hard: usize,
-    /// Of these, from L.
-    pub easy: usize,
-    /// Pairs written that a waived rule would have rejected, by rule.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub waived: BTreeMap<Rule, usize>,
-    /// Pairs written whose two images have a clip-image cosine of 0.95 or more.
-    pub near_duplicate_images: usize,
-    /// What rejects candidates: a seeded sample of captions against every sample of their chunk.
-    pub rejections: Rejections,
-}
-
-/// How swaps were chosen: in each chunk the optimum of as many swaps as possible, then most pairs from H, then the lowest
-/// sum of scores.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct SwapSummary {
-    /// Couples of samples whose two directions are both admissible.
-    pub possible: usize,
-    /// Swaps chosen, before any is dropped for balance.
-    pub chosen: usize,
-    /// Swaps dropped because that brings #H nearer to #L.
-    pub dropped: usize,
-    /// Captions with a candidate that are in no chosen swap.
-    pub lost_to_swaps: usize,
-}
-
-/// Rejections by rule over a sample.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Rejections {
-    /// Captions sampled.
-    pub captions: usize,
-    /// Candidates tested, over all of them.
-    pub tested: u64,
-    /// Rejected, by the first rule that failed.
-    pub by_rule: RuleCounts,
-}
-
 /// Everything a run gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -139,57 +32,6 @@ pub struct Outcome {
     pub merged: Option<Vec<(String, Merged)>>,
 }
 
-/// Captions sampled for [`Rejections`], per split and partition.
-const SAMPLED: usize = 50;
-/// Two images this similar or more are near-duplicates to anybody who looks.
-const NEAR_DUPLICATE: f32 = 0.95;
-
-/// Matches one chunk for several splits with the same eligible samples. Where settings ask for balance, a split balanced by
-/// swaps gives swaps instead of pairs.
-pub fn match_chunk(
-    bounds: &[&Bound<'_>],
-    chunk: &Chunk,
-    settings: Settings,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Vec<ChunkPairs> {
-    let (swaps, engine) = (settings.balance, settings.engine);
-    let jobs: Vec<Job<'_>> = bounds.iter().map(|b| Job::new(b, &chunk.rows)).collect();
-    let (swapped, selected): (Vec<usize>, Vec<usize>) =
-        (0..jobs.len()).partition(|&j| swaps && bounds[j].split.balance_images == Balance::Swaps);
-    let mut found = vec![ChunkPairs::default(); jobs.len()];
-    for j in swapped {
-        let (edges, without_candidate) = edges(&jobs[j], progress);
-        found[j] = ChunkPairs {
-            captions: jobs[j].pristine.len(),
-            without_candidate,
-            pairs: Vec::new(),
-            possible_swaps: edges.len(),
-            swaps: match_swaps(edges).0,
-            ..ChunkPairs::default()
-        };
-    }
-    let (walked, selected): (Vec<usize>, Vec<usize>) = selected.into_iter().partition(|&j| by_graph(&jobs[j], engine));
-    for j in walked {
-        let pairs = select_by_graph(&jobs[j], progress);
-        let agreement = Some(agreement(&jobs[j], &pairs));
-        found[j] = ChunkPairs { selection: Selection::Graph, agreement, ..ChunkPairs::of(pairs) };
-    }
-    let (numbers, jobs): (Vec<usize>, Vec<Job<'_>>) =
-        jobs.into_iter().enumerate().filter(|(j, _)| selected.contains(j)).unzip();
-    for (j, pairs) in numbers.into_iter().zip(select(&jobs, progress)) {
-        found[j] = ChunkPairs::of(pairs);
-    }
-    found
-}
-
-impl ChunkPairs {
-    fn of(pairs: Vec<Option<Pair>>) -> ChunkPairs {
-        let captions = pairs.len();
-        let pairs: Vec<Pair> = pairs.into_iter().flatten().collect();
-        ChunkPairs { captions, without_candidate: captions - pairs.len(), pairs, ..ChunkPairs::default() }
-    }
-}
-
 /// Matches a whole corpus. `progress` is told of every caption done; `merged`: make the merged set, too.
 pub fn run(
     bounds: &[Bound<'_>],
@@ -197,11 +39,28 @@ pub fn run(
     merged: bool,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Outcome, MergeError> {
+    let units = units(bounds, settings);
+    let found = units.iter().map(|unit| match_unit(bounds, unit, settings, progress)).collect();
+    join(bounds, settings, merged, &units, found)
+}
+
+/// Puts together what the units gave: `found[u]` is what [`match_unit`] gave for `units[u]`, and `units` all of [`units`].
+/// Balancing, swaps dropped for balance, the merged set and the counts come about here, over whole partitions.
+pub fn join(
+    bounds: &[Bound<'_>],
+    settings: Settings,
+    merged: bool,
+    units: &[Unit],
+    found: Vec<Vec<ChunkPairs>>,
+) -> Result<Outcome, MergeError> {
     let mut splits: Vec<(String, Vec<PartitionPairs>)> =
         bounds.iter().map(|b| (b.split.name.clone(), Vec::new())).collect();
     let mut sets = Vec::new();
+    let mut work: Vec<(&Unit, Vec<ChunkPairs>)> = units.iter().zip(found).collect();
     for partition in bounds.first().map_or(Vec::new(), pools) {
-        let done = run_partition(bounds, partition, settings, progress);
+        let (here, rest) = work.into_iter().partition(|(unit, _)| unit.chunk.partition == partition);
+        work = rest;
+        let done = join_partition(bounds, partition, here, settings);
         let name = done.first().map_or(String::new(), |p| p.name.clone());
         if merged && settings.balance {
             let stream = settings.seed.wrapping_add(u64::from(partition.map_or(0, |p| p + 1)) << 48);
@@ -210,6 +69,24 @@ pub fn run(
         splits.iter_mut().zip(done).for_each(|(split, pairs)| split.1.push(pairs));
     }
     Ok(Outcome { splits, merged: (merged && settings.balance).then_some(sets) })
+}
+
+/// Hands each split its own chunks.
+fn join_partition(
+    bounds: &[Bound<'_>],
+    partition: Option<u16>,
+    work: Vec<(&Unit, Vec<ChunkPairs>)>,
+    settings: Settings,
+) -> Vec<PartitionPairs> {
+    let mut each: Vec<(Vec<&Chunk>, Vec<ChunkPairs>)> = bounds.iter().map(|_| Default::default()).collect();
+    for (unit, found) in work {
+        for (&b, found) in unit.splits.iter().zip(found) {
+            each[b].0.push(&unit.chunk);
+            each[b].1.push(found);
+        }
+    }
+    let each = bounds.iter().zip(each);
+    each.map(|(bound, (cut, found))| finish_partition(bound, partition, &cut, found, settings)).collect()
 }
 
 fn merge_partition(bounds: &[Bound<'_>], done: &[PartitionPairs], seed: u64) -> Result<Merged, MergeError> {
@@ -222,128 +99,4 @@ fn merge_partition(bounds: &[Bound<'_>], done: &[PartitionPairs], seed: u64) -> 
         })
         .collect();
     merge(&sources, |row| bounds[0].catalog().image(row), seed)
-}
-
-fn run_partition(
-    bounds: &[Bound<'_>],
-    partition: Option<u16>,
-    settings: Settings,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Vec<PartitionPairs> {
-    let cut: Vec<Vec<Chunk>> =
-        bounds.iter().map(|b| chunks(b, partition, settings.chunk_size, settings.seed)).collect();
-    let mut found: Vec<Vec<ChunkPairs>> = bounds.iter().map(|_| Vec::new()).collect();
-    // Splits that agree on who is eligible have the same chunks, and share their products.
-    let mut waiting: Vec<usize> = (0..bounds.len()).collect();
-    while let Some(&first) = waiting.first() {
-        let (together, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|&&b| cut[b] == cut[first]);
-        let members: Vec<&Bound<'_>> = together.iter().map(|&b| &bounds[b]).collect();
-        for chunk in &cut[first] {
-            for (&b, pairs) in together.iter().zip(match_chunk(&members, chunk, settings, progress)) {
-                found[b].push(pairs);
-            }
-        }
-        waiting = rest;
-    }
-    let each = bounds.iter().zip(&cut).zip(found);
-    each.map(|((bound, cut), found)| finish_partition(bound, partition, cut, found, settings)).collect()
-}
-
-/// Balances what the chunks of a partition gave, and counts.
-fn finish_partition(
-    bound: &Bound<'_>,
-    partition: Option<u16>,
-    cut: &[Chunk],
-    found: Vec<ChunkPairs>,
-    settings: Settings,
-) -> PartitionPairs {
-    let rows = pool_rows(bound, partition);
-    let mut summary = PartitionSummary {
-        samples: rows.len(),
-        ineligible: bound.refused_counts(rows.iter().copied()),
-        captions: found.iter().map(|c| c.captions).sum(),
-        chunks: cut.len(),
-        without_candidate: found.iter().map(|c| c.without_candidate).sum(),
-        selection: found.iter().map(|c| c.selection).max().unwrap_or_default(),
-        agreement: found
-            .iter()
-            .filter_map(|c| c.agreement)
-            .reduce(|a, b| Agreement { captions: a.captions + b.captions, same: a.same + b.same }),
-        rejections: sample_rejections(bound, cut, settings.seed),
-        ..PartitionSummary::default()
-    };
-    let by_swaps = settings.balance && bound.split.balance_images == Balance::Swaps;
-    let pairs = if by_swaps {
-        settle(found, &mut summary)
-    } else {
-        let mut pairs: Vec<Pair> = found.into_iter().flat_map(|c| c.pairs).collect();
-        pairs.sort_unstable_by_key(|p| p.pristine);
-        (summary.selected_hard, summary.selected_easy) = hard_and_easy(&pairs);
-        if settings.balance {
-            let kept = balance(pairs);
-            (summary.trimmed_hard, summary.trimmed_easy) = (kept.trimmed_hard, kept.trimmed_easy);
-            kept.pairs
-        } else {
-            pairs
-        }
-    };
-    summary.pairs = pairs.len();
-    (summary.hard, summary.easy) = hard_and_easy(&pairs);
-    let looks: Vec<(bool, Vec<Rule>)> = pairs.par_iter().map(|pair| look_at(bound, pair)).collect();
-    summary.near_duplicate_images = looks.iter().filter(|l| l.0).count();
-    for rule in looks.into_iter().flat_map(|l| l.1) {
-        *summary.waived.entry(rule).or_default() += 1;
-    }
-    let name = partition.map_or("all", |p| bound.catalog().partition_name(p)).to_owned();
-    PartitionPairs { name, pairs, summary }
-}
-
-fn look_at(bound: &Bound<'_>, pair: &Pair) -> (bool, Vec<Rule>) {
-    let subject = Subject::of_row(bound, pair.pristine);
-    let near = bound.image_cosine(&subject, pair.falsified).is_some_and(|c| c >= NEAR_DUPLICATE);
-    (near, bound.waived_failures(&subject, pair.falsified))
-}
-
-/// Swaps are chosen chunk by chunk; what is dropped for balance is dropped over the partition.
-fn settle(found: Vec<ChunkPairs>, summary: &mut PartitionSummary) -> Vec<Pair> {
-    let possible = found.iter().map(|c| c.possible_swaps).sum();
-    let chosen: Vec<Swap> = found.into_iter().flat_map(|c| c.swaps).collect();
-    let before: Vec<Pair> = chosen.iter().flat_map(Swap::pairs).collect();
-    (summary.selected_hard, summary.selected_easy) = hard_and_easy(&before);
-    let settled = settle_swaps(chosen);
-    summary.trimmed_hard = summary.selected_hard - settled.hard;
-    summary.trimmed_easy = summary.selected_easy - settled.easy;
-    summary.swaps = Some(SwapSummary {
-        possible,
-        chosen: settled.found,
-        dropped: settled.dropped,
-        // Only a damaged index has more.
-        lost_to_swaps: summary.captions.saturating_sub(summary.without_candidate + before.len()),
-    });
-    settled.pairs
-}
-
-/// A full scan for a few captions: which rule rejects how many of the samples of their chunk.
-fn sample_rejections(bound: &Bound<'_>, cut: &[Chunk], seed: u64) -> Rejections {
-    let mut captions: Vec<(&Chunk, Row)> = cut
-        .iter()
-        .flat_map(|chunk| chunk.rows.iter().map(move |&row| (chunk, row)))
-        .filter(|&(_, row)| bound.refused_as_pristine(row).is_none())
-        .collect();
-    // Streams 1..=65,536 shuffle chunks.
-    shuffle(&mut captions, seed, 1 << 32);
-    captions.truncate(SAMPLED);
-    let each = captions.par_iter().map(|&(chunk, row)| {
-        let subject = Subject::of_row(bound, row);
-        let mut counts = RuleCounts::default();
-        chunk.rows.iter().filter_map(|&c| bound.first_failure(&subject, c)).for_each(|rule| counts.add(rule));
-        (chunk.rows.len() as u64, counts)
-    });
-    let each: Vec<_> = each.collect();
-    let mut sum = Rejections { captions: each.len(), ..Rejections::default() };
-    for (tested, counts) in each {
-        sum.tested += tested;
-        sum.by_rule.merge(&counts);
-    }
-    sum
 }

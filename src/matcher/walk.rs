@@ -7,7 +7,7 @@ use crate::constraints::Subject;
 use crate::retrieve::{Candidates, Class, Engine, Retriever, Sight, Wanted};
 use crate::words::Row;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// From so many samples of [`THEIR_WIDTH`] on a walk for each caption is cheaper than the products of all with all. Products grow
 /// with the square, and are fast: `semantics_clip_text_image` over made-up newsrooms of 51,000 and 204,000 samples took 15 and 165
@@ -17,11 +17,13 @@ const LEAST_SAMPLES: usize = 400_000;
 const THEIR_WIDTH: usize = 512;
 /// Where less than this share of a graph's rows is in the chunk, walks meet too many others.
 const LEAST_SHARE: f64 = 0.5;
-/// Captions that are matched by a full scan, too, to see how often both choose the same.
+/// Captions that are matched by a full scan, too, to see how often both choose the same: at least so many, …
 const SAMPLED: usize = 200;
+/// … and at least one in so many.
+const SAMPLED_OF: usize = 50;
 
 /// How pairs were selected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
     /// All with all: the pairs that define what is right.
@@ -32,7 +34,7 @@ pub enum Selection {
 }
 
 /// How often a full scan chooses the same, over a seeded sample of captions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Agreement {
     /// Captions matched both ways.
     pub captions: usize,
@@ -78,7 +80,7 @@ pub(super) fn select_by_graph(job: &Job<'_>, progress: &(dyn Fn(u64) + Sync)) ->
 
 /// Matches some of the captions by a full scan, too. `pairs`: one entry a pristine row.
 pub(super) fn agreement(job: &Job<'_>, pairs: &[Option<Pair>]) -> Agreement {
-    let sampled = job.pristine.len().min(SAMPLED);
+    let sampled = (job.pristine.len() / SAMPLED_OF).max(SAMPLED).min(job.pristine.len());
     let places: Vec<usize> = (0..sampled).map(|i| i * job.pristine.len() / sampled).collect();
     let some = Job {
         bound: job.bound,

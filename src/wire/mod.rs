@@ -1,9 +1,9 @@
-//! Layer 1: the bytes of every file of an index. `indexes/FORMAT.md` draws them.
+//! Layer 1: the bytes of every file of an index, and of a dataset's parts. `indexes/FORMAT.md` draws them.
 //!
 //! ```text
 //! 0        magic "MISPAIR\0"            8 bytes
 //! 8        format version               u32
-//! 12       kind of file                 u32   1 manifest, 2 catalog, 3 matrix
+//! 12       kind of file                 u32   1 manifest, 2 catalog, 3 matrix, 4 codes, 5 graph; 6 part
 //! 16       length of the whole file     u64
 //! 24       number of sections           u32
 //! 28       zero                         u32
@@ -65,6 +65,8 @@ pub enum Kind {
     Codes = 4,
     /// One modality's graph.
     Graph = 5,
+    /// Belongs to no index: what one chunk gave, on its way into a dataset.
+    Part = 6,
 }
 
 /// A 128-bit xxh3 checksum, as stored.

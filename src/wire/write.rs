@@ -34,8 +34,13 @@ pub struct Written {
 impl FileWriter {
     /// A new file with exactly `sections` sections. An existing file is refused.
     pub fn create(path: &Path, kind: Kind, sections: usize) -> Result<FileWriter> {
+        let file = std::fs::File::create_new(path).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
+        FileWriter::over(file, path, kind, sections)
+    }
+
+    /// The same, into an empty file that is open already; `path` is what errors call it.
+    pub fn over(file: std::fs::File, path: &Path, kind: Kind, sections: usize) -> Result<FileWriter> {
         let io = |source| Error::Io { path: path.to_path_buf(), source };
-        let file = std::fs::File::create_new(path).map_err(io)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
         let header = FIXED_HEADER + sections * TABLE_ENTRY;
         out.write_all(&vec![0; header]).map_err(io)?;
