@@ -47,6 +47,8 @@
 //! | 4 decisions | [`retrieve`], [`matcher`], [`query`], [`report`], [`evidence`], [`evaluation`] | which engine for which caption; a whole corpus into pairs; one caption into an answer; engines measured; datasets and encoders measured |
 //! | 5 outside | [`formats`], [`import`], [`dataset`], [`encode`], [`newsroom`], [`daemon`], [`cli`] | other people's files; encoders; the daemon; the command line |
 
+#![deny(unsafe_code)]
+
 pub mod catalog;
 pub mod cli;
 pub mod codes;
@@ -61,7 +63,9 @@ pub mod formats;
 pub mod graph;
 pub mod import;
 pub mod index;
+#[allow(unsafe_code, reason = "the instructions of vector units; `tests/layering.rs` counts each")]
 pub mod kernels;
+#[allow(unsafe_code, reason = "one map of one file, read-only")]
 pub mod mapped;
 pub mod matcher;
 pub mod matrix;

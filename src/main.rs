@@ -1,5 +1,7 @@
 //! The command line: see `mispair --help`.
 
+#![forbid(unsafe_code)]
+
 use clap::Parser;
 use std::process::ExitCode;
 
