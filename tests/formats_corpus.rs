@@ -1,10 +1,12 @@
 //! Every input that the fuzzers found worth keeping (contrib/fuzz), through the binary readers once more.
 
+mod fuzzed;
+
 use mispair::formats::npy::{NpyMatrix, read_ids};
 use mispair::formats::pickle::Dictionary;
 use std::path::Path;
 
-fn replay(folder: &str, read: impl Fn(&[u8], &Path)) {
+fn replay(folder: &str, mut read: impl FnMut(&[u8], &Path)) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz_corpus").join(folder);
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -12,7 +14,7 @@ fn replay(folder: &str, read: impl Fn(&[u8], &Path)) {
         read(&std::fs::read(&path).unwrap(), &path);
         count += 1;
     }
-    assert!(count > 50, "the corpus is gone");
+    assert!(count > 10, "the corpus is gone");
 }
 
 #[test]
@@ -38,4 +40,25 @@ fn pickle() {
             }
         }
     });
+}
+
+#[test]
+fn records() {
+    let mut kinds = std::collections::BTreeSet::new();
+    replay("records", |input, _| {
+        kinds.extend(input.first().map(|first| first % fuzzed::RECORDS));
+        fuzzed::records(input);
+    });
+    assert_eq!(kinds.len(), usize::from(fuzzed::RECORDS), "every reader has its corpus");
+}
+
+#[test]
+fn settings() {
+    replay("settings", |input, _| fuzzed::settings(input));
+}
+
+#[test]
+fn part() {
+    let dir = tempfile::tempdir().unwrap();
+    replay("part", |input, _| fuzzed::part(input, &dir.path().join("part")));
 }

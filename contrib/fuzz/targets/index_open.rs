@@ -2,12 +2,15 @@
 //! second whether checksums are made right again, so that the fuzzer gets beyond them.
 #![no_main]
 
+mod seal;
+
 use mispair::constraints::{Bound, Split, Subject};
 use mispair::import::{Corpus, Talk, build};
 use mispair::index::Index;
 use mispair::query::{Searcher, Wanted};
-use mispair::wire::Checksum;
+use mispair::retrieve::Engine;
 use mispair::words::Row;
+use seal::seal;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -28,29 +31,6 @@ static WELL: LazyLock<(PathBuf, Vec<(PathBuf, Vec<u8>)>)> = LazyLock::new(|| {
     files.sort_by_key(|p| (!p.ends_with("manifest.mispair"), p.clone()));
     (index, files.into_iter().map(|p| (p.clone(), fs::read(p).unwrap())).collect())
 });
-
-/// Makes the checksums of a file right, as far as its table can be followed.
-fn seal(bytes: &mut [u8]) {
-    if bytes.len() < 48 {
-        return;
-    }
-    let (head, body) = ([&b"MISPAIR\0"[..], &1u32.to_le_bytes()].concat(), bytes.len() as u64);
-    bytes[..12].copy_from_slice(&head);
-    bytes[16..24].copy_from_slice(&body.to_le_bytes());
-    let count = u32::from_le_bytes(bytes[24..28].try_into().unwrap()).min(256) as usize;
-    let table = 48..(48 + 48 * count).min(bytes.len());
-    for entry in (table.start..table.end).step_by(48).filter(|e| e + 48 <= table.end) {
-        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
-        let (offset, length) = (number(entry + 8), number(entry + 16));
-        let range = offset as usize..offset.saturating_add(length) as usize;
-        if let Some(section) = bytes.get(range) {
-            let sum = Checksum::of(section);
-            bytes[entry + 24..entry + 40].copy_from_slice(&sum.0);
-        }
-    }
-    let sum = Checksum::of(&[&bytes[..32], &bytes[table]].concat());
-    bytes[32..48].copy_from_slice(&sum.0);
-}
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (index, files) = &*WELL;
@@ -83,7 +63,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             let searcher = Searcher::new(bound);
             for row in 0..index.catalog.len().min(9) {
                 let subject = Subject::of_row(searcher.bound(), Row(row));
-                let wanted = Wanted { k: 3, adversarial: false, unique_image: true, explain: 3 };
+                let wanted = Wanted { k: 3, adversarial: false, unique_image: true, explain: 3, engine: Engine::Auto, ef: None };
                 let _ = searcher.answer(&subject, index.catalog.partition(Row(row)), wanted, serde_json::Value::Null);
             }
         }
