@@ -26,6 +26,20 @@ ROOT = Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("MISPAIR_BIN", str(ROOT / "target/release/mispair"))
 QUIET = ["--quiet", "--threads", "2"]
 FAULTS = ["write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "ftruncate"]
+# Graphs however few the rows: every kind of file is written.
+CORPUS = """[corpus]
+name = "newsroom"
+partitions = ["train", "val", "test"]
+[catalog]
+format = "visual-news"
+path = "visual_news/origin/data.json"
+metadata = "news_clippings/metadata/{partition}.json"
+""" + "".join(f"""[modalities.{name}]
+path = "news_clippings/embeddings/{file}/{file}_{{partition}}.pkl"
+metric = "{metric}"
+graph = {"true" if metric == "cosine" else "false"}
+""" for name, file, metric in [("clip-image", "clip_image_embeddings", "cosine"), ("clip-text", "clip_text_embeddings", "cosine"),
+                               ("sbert-text", "sbert_embeddings", "cosine"), ("place-image", "places_resnet50", "dot")])
 KILLED_AT = FAULTS + ["mkdir", "mkdirat", "flock", "unlink", "unlinkat", "rmdir"]
 
 
@@ -76,8 +90,8 @@ class Case:
                 shutil.rmtree(self.target) if self.target.is_dir() else self.target.unlink()
             (shutil.copytree if self.kept.is_dir() else shutil.copy2)(self.kept, self.target)
 
-    def check(self, what, done=None):
-        """What is there is old or new; after an end of its own accord it is the right one, with no litter."""
+    def check(self, what, done=None, deaf=False):
+        """What is there is old or new; after an end of its own accord it is the right one, with no litter. `deaf`: stderr may be broken, too."""
         now = state(self.target)
         if now not in (self.old, self.new):
             sys.exit(f"{self.name}, {what}: what is there is neither the old nor the new")
@@ -90,7 +104,7 @@ class Case:
             sys.exit(f"{self.name}, {what}: {done.returncode} {said}")
         if done.returncode == 0 and now != self.new:
             sys.exit(f"{self.name}, {what}: success, and the old is still there")
-        if done.returncode == 1 and sum(line.startswith("error: ") for line in said.splitlines()) != 1:
+        if done.returncode == 1 and sum(line.startswith("error: ") for line in said.splitlines()) != 1 and not (deaf and not said):
             sys.exit(f"{self.name}, {what}: an error of more or less than one line: {said}")
         self.tidy(what)
 
@@ -110,10 +124,11 @@ class Case:
 def cases(dir):
     """The corpora and everything that writes."""
     for name, seed in [("a", 1), ("b", 2)]:
-        run("newsroom", "--samples", 1500, "--seed", seed, "--out", dir / f"room-{name}", *QUIET)
-    build = lambda name: ["build", "--newsclippings", dir / f"room-{name}", *QUIET]
+        run("newsroom", "--samples", 400, "--seed", seed, "--out", dir / f"room-{name}", *QUIET)
+        (dir / f"room-{name}/corpus.toml").write_text(CORPUS)
+    build = lambda name: ["build", dir / f"room-{name}/corpus.toml", *QUIET]
     run(*build("a"), "--out", dir / "index")
-    match = lambda seed: ["match", dir / "index", "--split", "all", "--chunk-size", 300, "--seed", seed, *QUIET]
+    match = lambda seed: ["match", dir / "index", "--split", "all", "--chunk-size", 100, "--seed", seed, *QUIET]
     chunks = len(run(*match(1), "--list-chunks").stdout.splitlines())
     parts = {}
     for seed in (1, 2):
@@ -182,7 +197,7 @@ def faults(case, step):
                     case.check(what)
                     case.recover(what)
                 else:
-                    case.check(what, done)
+                    case.check(what, done, deaf=name == "write")
                     succeeded += done.returncode == 0
                 tried[fault] += 1
     calls = sum(sum(threads.values()) for threads in counts.values())
