@@ -14,7 +14,7 @@ that reach a recall, the fastest is taken (with one kind of setting: the smalles
 all take turns, round by round: one thread, one call a query, and, for the peers, also one call for all queries; the
 better counts. p50 and p99 are of single calls. QPS is the best round's, then the median round's; CPU QPS is by the least
 CPU time, which is what can be compared while others use the machine. All build with all threads, M 16,
-efConstruction 200 (mispair as it builds by default), once (delete the folder's `indexes` to build again). `--curves`: take the
+efConstruction 200 (mispair as it builds by default), once (the peers' are kept in the folder's `indexes`). `--curves`: take the
 peers' sweeps from the --out of an earlier run over the same data, which saves most of the time; the turns are always run. `--peers`: only
 these, by the names in the tables (usearch takes longest to build, and is fastest by its i8 codes).
 
@@ -639,7 +639,7 @@ def tuned(system, masks, count, q, truth, target):
 
 
 def mispair(folder, efs, *flags):
-    command = ["cargo", "bench", "-q", "--bench", "graph_rows", "--", folder, "--threads-build", THREADS, "--ef", ",".join(map(str, efs)), *flags]
+    command = ["cargo", "bench", "-q", "--bench", "graph_rows", "--", folder, "--ef", ",".join(map(str, efs)), *flags]
     return [json.loads(line) for line in subprocess.check_output(list(map(str, command)), cwd=ROOT, text=True).splitlines() if line.startswith("{")]
 
 
@@ -675,7 +675,7 @@ def plain(folder, systems, args, x, q):
         curves[system.name] = curve(system, q, truth, TARGETS[-1])
     if args.mispair:
         talk("mispair: build and sweep")
-        lines = mispair(folder, GRID)
+        lines = mispair(folder, GRID, "--rebuild")
         builds = [line for line in lines if line["what"] == "build"]
         curves["mispair"] = [dict(setting=dict(ef=r["ef"]), recall=r["recall"], qps=r["qps"]) for r in lines if r["what"] == "search"]
     else:
