@@ -9,18 +9,19 @@ A made-up newsroom (`mispair newsroom`: widths 512, 512, 768, and 2,048 for plac
 in all four splits and merged in chunks (--chunk-size, default 40,000, exact), the same in parts that are merged (--parts), and
 matched without chunks through the graphs for the two splits that have one (--unchunked; a full scan chooses again for one caption in
 50, and what it agrees to stands in the table). Each stage is a process of its own: wall and CPU seconds, peak resident memory (maps of the
-index included: the system takes those pages back when it needs them), and peak anonymous memory, which is what it must have.
-Rows are appended to --out as JSON; a table is printed. Disk, about, for 100,000 samples: newsroom 1.3 GB, index 1.1 GB with f16
-and 1.7 GB with f32; both are there at once unless --free is given, and it is refused to begin with less.
+index included: the system takes those pages back when it needs them), and peak anonymous memory, which is what it must have. What
+`build` said beforehand of its memory stands beside it. MISPAIR_BIN: another binary than the one that is compiled first. Rows are appended
+to --out as JSON; a table is printed. Disk, about, for 100,000 samples: newsroom 1.5 GB, index 1.2 GB with f16 and 1.9 GB with f32; both are
+there at once while the index is built, and it is refused to begin with less.
 """
 import argparse, datetime, json, os, platform, shutil, subprocess, sys, tempfile, threading, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BINARY = ROOT / "target/release/mispair"
+BINARY = Path(os.environ.get("MISPAIR_BIN", ROOT / "target/release/mispair"))
 GRAPH_SPLITS = ["semantics_clip_text_image", "semantics_clip_text_text"]
 # Bytes a sample: the newsroom, and the index with f16 and f32.
-NEWSROOM, INDEX = 13_000, {"f16": 11_000, "f32": 17_000}
+NEWSROOM, INDEX = 15_000, {"f16": 12_000, "f32": 19_000}
 
 
 def anonymous(pid):
@@ -57,7 +58,7 @@ def run(stage, *words):
     row = dict(stage=stage, wall_s=round(time.perf_counter() - start, 2), cpu_s=round(usage.ru_utime + usage.ru_stime, 2),
                peak_mb=round(usage.ru_maxrss / 1024), anon_mb=round(peak / 2**20), load=round(load, 1))
     print(f"  {stage:<28} {row['wall_s']:>9.1f} s wall {row['cpu_s']:>9.1f} s CPU   peak {row['peak_mb']:>6,} MB, anonymous {row['anon_mb']:>6,} MB   load {load:.1f}", file=sys.stderr, flush=True)
-    return row, texts[0][0]
+    return row, texts[0][0], texts[1][0]
 
 
 def size(folder):
@@ -96,7 +97,9 @@ def measured(folder, samples, args):
     rows, facts = [], dict(samples=samples)
     rows.append(run("newsroom", "newsroom", "--samples", samples, "--seed", 1, "--out", room)[0])
     facts["newsroom_gb"] = round(size(room) / 1e9, 3)
-    rows.append(run("build", "build", "--newsclippings", room, "--dtype", args.dtype, "--out", index)[0])
+    row, _, said = run("build", "build", "--newsclippings", room, "--dtype", args.dtype, "--out", index)
+    rows.append(row)
+    facts["said"] = next((line for line in said.splitlines() if "takes about" in line), None)
     facts["index_gb"] = round(size(index) / 1e9, 3)
     if args.free:
         shutil.rmtree(room)
@@ -137,7 +140,8 @@ def main():
     parser.add_argument("--work", type=Path, default=ROOT / "target", help="where a scratch folder is made, and removed")
     parser.add_argument("--out", type=Path, default=ROOT / "target/scale.jsonl")
     args = parser.parse_args()
-    subprocess.check_call(["cargo", "build", "-q", "--release", "--locked"], cwd=ROOT)
+    if "MISPAIR_BIN" not in os.environ:
+        subprocess.check_call(["cargo", "build", "-q", "--release", "--locked"], cwd=ROOT)
     print(f"{machine()}; {datetime.date.today()}; {args.dtype}, chunks of {args.chunk_size:,}\n")
     print("| samples | newsroom GB | index GB | build s (peak MB, of these anonymous) | verify s | match all, in chunks s (anonymous MB) | pairs, merged | unchunked through graphs s | same as a full scan |\n|" + "---|" * 9)
     for samples in map(int, args.samples.split(",")):
