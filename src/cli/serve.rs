@@ -52,7 +52,7 @@ pub struct Serve {
     /// Serve an address that other machines reach without a token.
     #[arg(long)]
     pub allow_unauthenticated: bool,
-    /// Requests that may wait for a search thread; the next is turned away at once with 503.
+    /// Requests that may wait for a search thread; the next is turned away with 503.
     #[arg(long, value_name = "N", env = "MISPAIR_QUEUE")]
     pub queue: Option<usize>,
     /// Milliseconds that a query may take; then 504.

@@ -71,7 +71,7 @@ pub struct Auth {
 pub struct Limits {
     /// Threads that search; 0: one a core.
     pub threads: usize,
-    /// Requests that may wait for one of them; the next is turned away at once.
+    /// Requests that may wait for one of them; the next is turned away, a moment later.
     pub queue: usize,
     /// Connections at a time.
     pub connections: usize,

@@ -3,7 +3,7 @@
 //! ```text
 //! request ── admit ──► Ticket ── start(job) ──► queue ──► thread 1   each a rayon pool of one thread, so that
 //!              │ none left                                thread 2   whatever a query would share out stays on it
-//!              └──► turned away at once (503)             …
+//!              └──► turned away (503)                     …
 //! ```
 //! There are as many tickets as threads and places in the queue together. A job keeps its ticket until it is done, even
 //! where nobody waits for it any more; one that nobody waits for when its turn comes is not begun.
