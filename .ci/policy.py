@@ -11,7 +11,6 @@ LICENCES = {"MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause
 TWICE = {
     "getrandom": "that of parquet (through ahash), and that of smartcore (through rand)",
     "miniz_oxide": "that of png, and that of parquet (through flate2)",
-    "miniz_oxide": "flate2's, under parquet, png and zip; and that of the newsroom's pictures",
     "num-bigint": "parquet's, and smartcore's through num",
     "r-efi": "getrandom's on UEFI: compiled nowhere here",
     "syn": "macros that are run while compiling; nothing of it is in the binary",
