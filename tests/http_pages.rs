@@ -191,6 +191,67 @@ fn filters_hide_and_do_not_search() {
 }
 
 #[test]
+fn checks_are_what_the_api_says() {
+    let house = House::new(|_| {});
+    block(async {
+        let id = |row: u32| json!(index().catalog.id(mispair::words::Row(row)));
+        let mut verdicts = std::collections::BTreeSet::new();
+        for row in 10..40 {
+            let (own, other) = (id(row), id((row + 150) % 400));
+            let caption = index().catalog.caption(mispair::words::Row(row));
+            for (ask, fields) in [
+                (json!({ "id": own, "image_id": other }), format!("id={own}&image={other}")),
+                (json!({ "caption": caption, "image_id": own }), format!("caption={}&image={own}", encoded(caption))),
+            ] {
+                let mut ask = ask;
+                (ask["other_image"], ask["same_image"]) = (json!(0.5), json!(0.9));
+                let path = format!("/check?{fields}&other_image=0.5&same_image=0.9");
+                let html = page(&house.get(&path).await, 200);
+                let answer = house.ask("/v1/verify", ask.clone()).await.ok();
+                let lines = between(&html, "<li class=\"candidate line", "</li>");
+                let said = answer["evidence"].as_array().unwrap();
+                assert_eq!(lines.len(), said.len());
+                for (shown, line) in lines.iter().zip(said) {
+                    let cosine = format!("<span class=\"score\">{:.3}<", line["image_similarity"].as_f64().unwrap());
+                    assert!(shown.replace('−', "-").contains(&cosine), "{cosine} in {shown}");
+                    assert!(unescaped(shown).contains(line["caption"].as_str().unwrap()));
+                    assert_eq!(shown.contains("says the same"), line["caption_matches"] == true);
+                }
+                let stamp = between(&html, "<section class=\"card stamp ", "</section>")[0];
+                let class = match answer["verdict"].as_str().unwrap() {
+                    "accurate" => "accurate\"",
+                    "out-of-context" => "apart\"",
+                    _ => "open\"",
+                };
+                assert!(
+                    stamp.starts_with(class) && unescaped(stamp).contains(answer["why"].as_str().unwrap()),
+                    "{stamp}"
+                );
+                // Evidence stands before the verdict.
+                assert!(html.find("Found by the image") < html.find("card stamp"));
+                verdicts.insert(class);
+                // The command for curl asks for just this.
+                let curl = unescaped(between(&html, "<pre tabindex=\"0\" aria-labelledby=\"as-curl\">", "</pre>")[0]);
+                let body = curl.split_once("-d '").unwrap().1.trim_end().trim_end_matches('\'').replace("'\\''", "'");
+                let again: Value = serde_json::from_str(&body).unwrap();
+                assert_eq!(house::timeless(house.ask("/v1/verify", again).await.ok()), house::timeless(answer));
+                let link = unescaped(between(&html, "<p><a href=\"/check?", "\"")[0]);
+                let again = page(&house.get(&format!("/check?{link}")).await, 200);
+                assert_eq!(between(&again, "<section class=\"card stamp ", "</section>")[0], stamp, "the permalink");
+            }
+        }
+        assert!(verdicts.len() >= 2, "{verdicts:?}");
+        let html = page(&house.get("/check").await, 200);
+        let links: Vec<String> =
+            between(&html, "<li class=\"tile\"><a href=\"", "\"").into_iter().map(unescaped).collect();
+        assert!(links.len() >= 4, "{links:?}");
+        for link in links {
+            page(&house.get(&link).await, 200);
+        }
+    });
+}
+
+#[test]
 fn explanations_are_what_the_api_explains() {
     let house = House::new(|_| {});
     block(async {
@@ -257,6 +318,13 @@ fn what_cannot_be_asked_is_said_with_a_way_on() {
             ("/explain?id=nosuch", 404, "no sample “nosuch”"),
             ("/explain?id=9&split=none", 422, "no split is called"),
             ("/explain?id=9&index=none", 404, "none"),
+            ("/check?id=nosuch", 404, "no sample “nosuch”"),
+            ("/check?id=9&image=nosuch", 404, "no sample “nosuch”"),
+            ("/check?caption=x", 422, "image_id"),
+            ("/check?caption=x&vector=1+two", 422, "“two”"),
+            ("/check?caption=x&id=9", 422, "not both"),
+            ("/check?id=9&match=roughly", 422, "equal or within"),
+            ("/check?id=9&same_image=high", 422, "not a number"),
         ] {
             let reply = house.get(path).await;
             // An index that is not there is a field of the request like others.
@@ -297,7 +365,10 @@ fn nothing_that_somebody_wrote_becomes_markup() {
     block(async {
         let odd = encoded(ODD);
         let id = encoded(&format!("{ODD}9"));
-        let mut paths = vec!["/".to_owned(), "/status".into(), "/explain".into()];
+        let mut paths = vec!["/".to_owned(), "/status".into(), "/explain".into(), "/check".into()];
+        paths.push(format!("/check?id={id}"));
+        paths.push(format!("/check?id={id}&match=within&same_image=-1&other_image=-1&near_caption=-1"));
+        paths.push(format!("/check?caption={odd}&image={id}"));
         for split in SPLITS {
             paths.push(format!(
                 "/?in=split:{split}&id={id}&waive=days&waive=entities&waive=entity_count&waive=no_person"
@@ -324,13 +395,18 @@ fn nothing_that_somebody_wrote_becomes_markup() {
             "waive",
             "from",
             "ef",
+            "caption",
+            "image",
+            "same_image",
+            "match",
+            "entities",
             "days_min",
             "score_max",
             "n",
             "next",
             ODD,
         ] {
-            for base in ["/?", "/explain?", "/status?", "/signin?"] {
+            for base in ["/?", "/explain?", "/check?", "/status?", "/signin?"] {
                 paths.push(format!("{base}{}={odd}", encoded(field)));
                 paths.push(format!("{base}id={id}&{}={odd}", encoded(field)));
             }
@@ -413,7 +489,7 @@ async fn sign_in(house: &House, body: String, site: &str) -> Reply {
 fn signing_in_opens_what_the_token_opens_for_reading() {
     let house = guarded();
     block(async {
-        for path in ["/", "/?id=9", "/explain", "/status"] {
+        for path in ["/", "/?id=9", "/explain", "/check", "/status"] {
             let html = page(&browser(&house, path, "mispair_session=0").await, 401);
             assert!(
                 html.contains("name=\"token\"") && html.contains(&format!("name=\"next\" value=\"{path}\"")),
@@ -435,7 +511,7 @@ fn signing_in_opens_what_the_token_opens_for_reading() {
         }
         assert!(!cookie.contains(TOKEN), "the token stays out of the browser");
         let session = cookie.split(';').next().unwrap().to_owned();
-        for path in ["/", "/explain?id=9", "/status"] {
+        for path in ["/", "/explain?id=9", "/check?id=9", "/status"] {
             assert!(page(&browser(&house, path, &format!("a=b; {session}")).await, 200).contains("Sign out"));
         }
         browser(&house, "/v1/indexes", &session).await.ok();

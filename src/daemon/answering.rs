@@ -420,7 +420,7 @@ fn of_text(
     prepared(served, all)
 }
 
-fn encoded(state: &State, served: &Served, modality: &str, text: &str) -> Result<Vec<f32>, Problem> {
+pub(super) fn encoded(state: &State, served: &Served, modality: &str, text: &str) -> Result<Vec<f32>, Problem> {
     let Some(encoder) = &state.encoder else { return Err(Problem::invalid("text", "no encoder is configured")) };
     encoder.encode(&served.index, modality, text).map_err(|why| Problem::invalid("text", why))
 }
@@ -455,12 +455,12 @@ fn partition_of(served: &Served, name: Option<&str>) -> Result<Option<u16>, Prob
     catalog.partition_named(name).map(Some).ok_or_else(|| Problem::invalid("partition", unknown().to_string()))
 }
 
-fn unknown_modality(served: &Served, field: &str, got: &str) -> Problem {
+pub(super) fn unknown_modality(served: &Served, field: &str, got: &str) -> Problem {
     let have = served.index.modalities.iter().map(|m| m.name.clone()).collect();
     Problem::invalid(field, Error::UnknownModality { got: got.to_owned(), have }.to_string())
 }
 
-fn at_most(field: &str, got: usize, most: usize) -> Result<(), Problem> {
+pub(super) fn at_most(field: &str, got: usize, most: usize) -> Result<(), Problem> {
     if got > most {
         return Err(Problem::invalid(field, format!("{got} is more than this daemon's limit of {most}")));
     }

@@ -2,6 +2,7 @@
 
 use super::problem::{Kind, Problem};
 use crate::constraints::Rule;
+use crate::evidence::{By, Match as Captions};
 use crate::retrieve::Engine;
 use crate::words::SampleId;
 use axum::extract::rejection::QueryRejection;
@@ -120,6 +121,59 @@ pub(super) struct VectorSearch {
     pub lowest: Option<bool>,
     pub unique: Option<Unique>,
     pub partition: Option<String>,
+}
+
+/// `POST /v1/verify`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Verify {
+    pub index: Option<String>,
+    #[serde(deserialize_with = "id")]
+    pub id: Option<SampleId>,
+    #[serde(deserialize_with = "id")]
+    pub image_id: Option<SampleId>,
+    pub caption: Option<String>,
+    pub vectors: Option<BTreeMap<String, Vec<f32>>>,
+    pub images: Option<String>,
+    pub captions: Option<String>,
+    pub entities: Option<String>,
+    pub evidence: Option<Vec<Find>>,
+    pub same_image: Option<f32>,
+    pub other_image: Option<f32>,
+    pub near_caption: Option<f32>,
+    #[serde(rename = "match")]
+    pub how: Option<Captions>,
+    pub most: Option<usize>,
+}
+
+/// What others have found.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Find {
+    pub by: By,
+    pub caption: String,
+    #[serde(default)]
+    pub from: Option<String>,
+    #[serde(default)]
+    pub clip_sim: Option<f32>,
+    #[serde(default)]
+    pub vector: Option<Vec<f32>>,
+    #[serde(default)]
+    pub source: Option<String>,
+    #[serde(default)]
+    pub domain: Option<String>,
+    #[serde(default)]
+    pub date: Option<String>,
+    #[serde(default)]
+    pub entities: Option<Vec<Mentioned>>,
+}
+
+/// `["Oslo", "GPE"]`, or `{"text": "Oslo", "label": "GPE"}`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Mentioned {
+    Pair(String, String),
+    Named { text: String, label: String },
 }
 
 /// `?index=` of the catalog's pages.

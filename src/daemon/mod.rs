@@ -16,14 +16,15 @@
 //! | `state.rs` | what is served: generations, reload, who is eligible |
 //! | `pool.rs` | threads that search, and admission to them |
 //! | `app.rs` | routes, and what every request passes through |
-//! | `queries.rs` | routes that search: one, batch, stream, match, vectors |
+//! | `queries.rs` | routes that search: one, batch, stream, match, vectors, verify |
 //! | `answering.rs` | a request as typed → as meant → answered |
+//! | `verifying.rs` | a caption and its image → evidence and a verdict |
 //! | `catalogs.rs` | routes that tell what is served: indexes, splits, samples, images |
 //! | `ops.rs` | routes of operation: alive, ready, metrics, reload |
 //! | `openapi.rs` | `/openapi.json` and the page made from it |
 //! | `dto.rs` | bodies of requests, as typed; which field is at fault |
 //! | `bodies.rs` | bodies read within bounds, by lines, written in pieces |
-//! | `pages/` | the same in a browser: search, explanations, status |
+//! | `pages/` | the same in a browser: search, explanations, checks, status |
 //! | `problem.rs` | errors as clients see them |
 //! | `auth.rs` | tokens |
 //! | `images.rs` | images beneath their root |
@@ -53,6 +54,7 @@ mod queries;
 mod serve;
 mod stall;
 mod state;
+mod verifying;
 
 pub use app::app;
 pub use auth::{Access, Token};

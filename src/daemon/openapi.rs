@@ -193,6 +193,8 @@ mod tests {
             ("Caption", known::<dto::Caption>()),
             ("MatchLine", known::<dto::MatchLine>()),
             ("VectorSearch", known::<dto::VectorSearch>()),
+            ("Verify", known::<dto::Verify>()),
+            ("Find", known::<dto::Find>()),
         ] {
             assert!(!known.is_empty(), "{name}");
             assert_eq!(said(name), known, "{name}");

@@ -1,7 +1,7 @@
-//! The routes that search: one query, a batch, a stream, captions to match, plain vectors.
+//! The routes that search: one query, a batch, a stream, captions to match, plain vectors; and a caption to be verified.
 //!
 //! ```text
-//! body ──► read whole ──► one job on a search thread: parse, search, write        query, explain, vectors:search
+//! body ──► read whole ──► one job on a search thread: parse, search, write        query, explain, vectors:search, verify
 //! body ──► elements, or lines as they come ──► a job each, few at a time, in order ──► one document, or lines
 //! ```
 //! An element of a batch that cannot be answered has a problem document in its place; the others are answered.
@@ -9,10 +9,11 @@
 use super::answering::{self, Manner, Nearest};
 use super::app::Asked;
 use super::bodies::{self, Form, Lines, NDJSON, Pieces};
-use super::dto::{Ask, Batch, Caption, Match, MatchLine, VectorSearch, parse};
+use super::dto::{Ask, Batch, Caption, Match, MatchLine, VectorSearch, Verify, parse};
 use super::pool::{Done, Ticket};
 use super::problem::{Kind, Problem};
 use super::state::{Generation, State};
+use super::verifying;
 use crate::query::{Answer, Step};
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -55,6 +56,14 @@ pub(super) async fn search(extract::State(state): Daemon, headers: HeaderMap, bo
     one(state, move |state, generation| match answering::nearest(state, generation, parse::<VectorSearch>(&body)?)? {
         Nearest::One(answer) => written(state, &answer),
         Nearest::Many(answers) => written(state, &Answers { answers }),
+    })
+    .await
+}
+
+pub(super) async fn verify(extract::State(state): Daemon, headers: HeaderMap, body: Body) -> Handled {
+    let body = bodies::whole(&headers, body, &state).await?;
+    one(state, move |state, generation| {
+        written(state, &verifying::verified(state, generation, parse::<Verify>(&body)?)?)
     })
     .await
 }

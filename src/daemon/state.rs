@@ -14,13 +14,14 @@ use super::pages::Sessions;
 use super::pool::Pool;
 use super::problem::{Kind, Problem};
 use crate::constraints::{BindError, Bound, Split, SplitError, builtin_names};
+use crate::evidence::Captions;
 use crate::index::{self, Index};
 use crate::query::{Eligibility, Searcher};
 use crate::report::describe;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Splits with their waivers whose eligible samples are kept: enough for every split and some waivers of each. A set takes
@@ -79,6 +80,7 @@ pub struct Served {
     pub description: serde_json::Value,
     /// The most recently used last.
     eligible: Mutex<Vec<Arc<Eligibility>>>,
+    captions: OnceLock<Captions>,
 }
 
 /// Why the daemon cannot begin, or not take up the new indexes.
@@ -207,6 +209,7 @@ impl Served {
             index,
             images,
             eligible: Mutex::default(),
+            captions: OnceLock::new(),
         };
         // So that no request waits for it. A split that does not fit the index says so when it is asked for.
         splits.iter().filter_map(|split| served.searcher(split.clone()).ok()).for_each(|s| s.prepare());
@@ -218,6 +221,11 @@ impl Served {
         let bound = Bound::new(&self.index, split)?;
         let eligible = self.eligibility(&bound);
         Ok(Searcher::sharing(bound, &eligible))
+    }
+
+    /// Its captions by what they say: read by the first who verifies, about a second for a million.
+    pub(super) fn captions(&self) -> &Captions {
+        self.captions.get_or_init(|| Captions::of(&self.index.catalog))
     }
 
     fn eligibility(&self, bound: &Bound<'_>) -> Arc<Eligibility> {

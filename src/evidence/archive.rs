@@ -1,55 +1,64 @@
 //! Evidence from an index: by image, and by caption.
 
-use super::{Asked, By, Error, Line, Settings, same_words};
+use super::{Asked, By, Captions, Error, Line, Settings, cosines, nearest, same_words};
 use crate::index::{Index, Modality};
-use crate::kernels::{Block, padded};
-use crate::retrieve::{self, Asked as Wanted, Engine, Sight};
-use crate::words::{Order, Row, Scored};
-use std::collections::HashMap;
+use crate::kernels::padded;
+use crate::words::{Mention, Row};
 
 /// An index of captioned images, taken as true.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Archive<'a> {
     index: &'a Index,
     images: &'a Modality,
     texts: Option<&'a Modality>,
-    /// Captions as [`same_words`] gives them → rows, ascending.
-    known: HashMap<String, Vec<Row>>,
+    captions: &'a Captions,
 }
 
 impl<'a> Archive<'a> {
-    /// Reads every caption once. Without a modality of captions only those that match are found by caption.
+    /// `captions`: those of this index. Without a modality of texts, evidence by caption is what matches, and no more.
     ///
     /// # Errors
-    /// [`Error::Modality`]: there are no images.
-    pub fn new(index: &'a Index, images: &str, texts: &str) -> Result<Archive<'a>, Error> {
-        let modality = index.modality(images).ok_or_else(|| Error::Modality {
-            got: images.to_owned(),
-            have: index.modalities.iter().map(|m| m.name.clone()).collect(),
-        })?;
-        let mut known: HashMap<String, Vec<Row>> = HashMap::new();
-        for row in index.catalog.rows() {
-            let words = same_words(index.catalog.caption(row));
-            if !words.is_empty() {
-                known.entry(words).or_default().push(row);
-            }
-        }
-        Ok(Archive { index, images: modality, texts: index.modality(texts), known })
+    /// [`Error::Modality`]: there are no images; [`Error::Metric`]: they are not compared by cosine.
+    pub fn new(index: &'a Index, captions: &'a Captions, images: &str, texts: &str) -> Result<Archive<'a>, Error> {
+        let texts = index.modality(texts).map(|_| cosines(index, texts)).transpose()?;
+        Ok(Archive { index, images: cosines(index, images)?, texts, captions })
     }
 
-    fn nearest(modality: &Modality, what: &'static str, vector: &[f32], k: usize) -> Result<Vec<Scored>, Error> {
-        let (expected, got) = (modality.matrix.dim(), vector.len());
-        let width = || Error::Width { what, modality: modality.name.clone(), expected, got };
-        let mut block = Block::with_capacity(expected, 1).map_err(|_| width())?;
-        block.push(vector).map_err(|_| width())?;
-        let wanted =
-            Wanted { k, order: Order::Highest, among: None, engine: Engine::Auto, sight: Sight::Usual, likely: 1.0 };
-        let found = retrieve::plain(modality, &block, wanted)?.pop();
-        Ok(found.map_or_else(Vec::new, |f| f.best))
+    /// Do its captions have vectors?
+    pub fn has_texts(&self) -> bool {
+        self.texts.is_some()
+    }
+
+    /// A sample as what is asked about, with such vectors as it has.
+    pub fn sample(&self, row: Row) -> Asked {
+        let vector = |modality: &Modality| {
+            let matrix = &modality.matrix;
+            Some(matrix.padded(matrix.find(row)?)[..matrix.dim()].to_vec())
+        };
+        let caption = self.index.catalog.caption(row).to_owned();
+        Asked { caption, image: vector(self.images), text: self.texts.and_then(vector) }
+    }
+
+    /// The caption of one sample with the image of another, or of the same: then it is no evidence about itself.
+    pub fn pair(&self, caption: Row, image: Row) -> (Asked, Option<Row>) {
+        let asked = Asked { image: self.sample(image).image, ..self.sample(caption) };
+        (asked, (caption == image).then_some(caption))
+    }
+
+    /// What a caption mentions; `None`: nobody looked.
+    fn mentions(&self, row: Row) -> Option<Vec<Mention>> {
+        let catalog = &self.index.catalog;
+        let labels: Vec<&str> = catalog.labels().collect();
+        let mention = |m: crate::catalog::MentionRef| {
+            let label = labels.get(usize::from(m.label?))?;
+            Some(Mention { text: catalog.name(m.name).text.to_owned(), label: (*label).to_owned(), link: None })
+        };
+        catalog.flags(row).entities_known().then(|| catalog.mentions(row).filter_map(mention).collect())
     }
 
     /// Evidence by image, the most similar first, then by caption: those that match first, then the nearest. `skip`: a row that is
-    /// no evidence, being what is asked about.
+    /// no evidence, being what is asked about. Without an image's vector there is none by image, without a caption's only captions
+    /// that match.
     ///
     /// # Errors
     /// [`Error::Width`].
@@ -75,28 +84,20 @@ impl<'a> Archive<'a> {
                 source: catalog.source(row).map(str::to_owned),
                 domain: None,
                 date: catalog.timestamp(row).map(|t| t.to_iso()),
+                entities: self.mentions(row),
                 caption,
             }
         };
         let mut lines = Vec::new();
         if let Some(image) = &asked.image {
-            let found = Archive::nearest(self.images, "the image's vector", image, settings.most + 1)?;
+            let found = nearest(self.images, "the image's vector", image, settings.most + 1)?;
             let like = found.iter().filter(|s| s.score >= settings.same_image && Some(s.row) != skip);
             lines.extend(like.take(settings.most).map(|s| line(By::Image, s.row)));
         }
         // Captions that match, and then those that are near.
-        let mut rows: Vec<Row> = match settings.captions {
-            super::Match::Equal => self.known.get(&words).cloned().unwrap_or_default(),
-            super::Match::Within if words.is_empty() => Vec::new(),
-            super::Match::Within => {
-                let found = self.known.iter().filter(|(known, _)| known.contains(&words));
-                let mut rows: Vec<Row> = found.flat_map(|f| f.1).copied().collect();
-                rows.sort_unstable();
-                rows
-            }
-        };
+        let mut rows = self.captions.matching(catalog, &words, settings.captions);
         if let (Some(texts), Some(text)) = (self.texts, &asked.text) {
-            let near = Archive::nearest(texts, "the caption's vector", text, settings.most + 1)?;
+            let near = nearest(texts, "the caption's vector", text, settings.most + 1)?;
             for s in near.iter().filter(|s| s.score >= settings.near_caption) {
                 if !rows.contains(&s.row) {
                     rows.push(s.row);

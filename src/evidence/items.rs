@@ -1,13 +1,13 @@
 //! Evidence captions ranked for each context item, by the entities that speak of it (COVE, appendix B).
 
 use crate::words::Mention;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Captions that are looked at: the first so many (appendix B).
 pub const FIRST: usize = 10;
 
 /// A context item: what one wants to know of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Item {
     /// Who made it.
@@ -56,6 +56,17 @@ impl Item {
             Item::Event => &["EVENT", "NORP"],
         }
     }
+}
+
+/// A caption that speaks of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ranked {
+    /// The place of its line in the list of evidence.
+    pub line: usize,
+    /// The caption.
+    pub caption: String,
+    /// What in it speaks of the item, in its own words.
+    pub entities: Vec<String>,
 }
 
 /// The order in which captions speak of an item: of the first ten those with most entities of its labels first, of equal ones

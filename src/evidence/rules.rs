@@ -1,10 +1,10 @@
 //! The rules of COVE (§3.1), in order. What they do not decide stays undecided.
 
 use super::{By, Line, Settings};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the evidence says of the caption.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It belongs to the image.
@@ -27,7 +27,7 @@ impl Verdict {
 }
 
 /// How near the rules came.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Margins {
     /// Captions found by image that match.
     pub matching_by_image: u64,
@@ -38,7 +38,7 @@ pub struct Margins {
 }
 
 /// The verdict, and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The verdict.
     pub verdict: Verdict,
@@ -112,6 +112,7 @@ mod tests {
             source: None,
             domain: None,
             date: None,
+            entities: None,
         }
     }
 

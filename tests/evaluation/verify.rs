@@ -94,6 +94,15 @@ fn lines_of_evidence_and_a_verdict() {
     let line = ["verify", "--archive", "index", "--caption", "x", "--image", "wide.npy"];
     ask(&dir, &line).fails(1, &["3 dimensions", "encoder"]);
     ask(&dir, &["verify", "--archive", "index"]).fails(2, &["--pairs"]);
+    ask(&dir, &["verify", "--id", "1"]).fails(2, &["--archive"]);
+    ask(&dir, &["verify", "--archive", "index", "--caption", "x"]).fails(2, &["--image", "--image-id"]);
+
+    // The image of a sample, beside another caption: of a sample, or typed.
+    for caption in [["--id", "1"], ["--caption", "A flood, in Oslo"]] {
+        let line = ["verify", "--archive", "index", caption[0], caption[1], "--image-id", "3", "--format", "json"];
+        let answer = ask(&dir, &line).ok().json_lines().remove(0);
+        assert_eq!((&answer["verdict"], &answer["image_id"]), (&json!("out-of-context"), &json!(3)), "{answer}");
+    }
     let line = ["verify", "--archive", "index", "--id", "1", "--other-image", "0.95"];
     ask(&dir, &line).fails(2, &["--other-image", "--same-image"]);
 
@@ -135,8 +144,10 @@ fn evidence_files_are_joined_by_id() {
     // The flood's caption was found with another image (0.5): no evidence by image.
     assert_eq!(said, ["undecided", "out-of-context", "accurate", "undecided"]);
     assert_eq!(answers[3]["why"], "there is no evidence");
-    assert_eq!(answers[0]["context"]["people"][0], "Ada Lane wading");
-    assert_eq!(answers[0]["context"]["location"][0], "Oslo under water");
+    assert_eq!(answers[0]["context"]["people"][0]["caption"], "Ada Lane wading");
+    assert_eq!(answers[0]["context"]["location"][0]["caption"], "Oslo under water");
+    let places = answers[0]["context"]["location"][0]["entities"].clone();
+    assert_eq!(places, json!(["Oslo"]));
     fs::write(dir.join("strangers.csv"), "image_id,caption,clip_sim\n7,x,0.9\n8,y,0.9\n").unwrap();
     let line = ["verify", "--checks", "claims.json", "--evidence", "strangers.csv"];
     ask(&dir, &line).fails(1, &["strangers.csv", "2 ids", "7, 8", "none of it could be joined"]);

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-const ROUTES: [&str; 5] = ["/v1/query", "/v1/explain", "/v1/query:batch", "/v1/match", "/v1/vectors:search"];
+const ROUTES: [&str; 6] =
+    ["/v1/query", "/v1/explain", "/v1/query:batch", "/v1/match", "/v1/vectors:search", "/v1/verify"];
 const FIELDS: [&str; 24] = [
     "index",
     "split",

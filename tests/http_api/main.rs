@@ -12,4 +12,5 @@ mod images;
 mod load;
 mod reload;
 mod tokens;
+mod verify;
 mod wrong;

@@ -138,7 +138,7 @@ fn missing_facts() {
 fn bodies_that_are_none() {
     let house = House::new(|config| config.limits.body_bytes = 5000);
     block(async {
-        for path in ["/v1/query", "/v1/explain", "/v1/match", "/v1/query:batch", "/v1/vectors:search"] {
+        for path in ["/v1/query", "/v1/explain", "/v1/match", "/v1/query:batch", "/v1/vectors:search", "/v1/verify"] {
             for body in ["", "{", "[", "no", "\u{feff}{}", "{'k': 1}", "\"x"] {
                 house.post(path, body).await.problem(400, "malformed", None);
             }

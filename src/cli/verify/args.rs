@@ -13,6 +13,8 @@ Examples:
   mispair verify --archive indexes/news --id 42                                does this caption belong to this image?
   mispair verify --archive indexes/archive --pairs indexes/claims --table labels.csv --label veracity --format json > verdicts.jsonl
   mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image photo.npy --text caption.npy
+  mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image-id 42
+  mispair verify --url http://127.0.0.1:7400 --id 42                           asks a daemon; --archive names its index
   mispair verify --checks claims.json --evidence found.jsonl
 
 The rules, in order: (1) the image carried this caption before: accurate; (2) the caption finds this image: accurate; (3) the caption
@@ -20,12 +22,19 @@ belongs to an image that is clearly another: out-of-context; else undecided, and
 images of at least --same-image, with their captions; evidence by caption the images of its captions that match, or are at least
 --near-caption. A sample of the archive is no evidence about itself. Files of evidence are joined by image_id and by id, never by place.")]
 pub struct Verify {
+    /// Asks this daemon: http://HOST:PORT, or unix:/PATH; --archive and --entities are names of its indexes. Its token is taken from
+    /// MISPAIR_READ_TOKEN.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["pairs", "checks", "table"])]
+    pub url: Option<String>,
     /// An index of captioned images that are taken as true.
     #[arg(long, value_name = "INDEX")]
     pub archive: Option<PathBuf>,
     /// A sample of the archive.
-    #[arg(long, group = "what", requires = "archive")]
+    #[arg(long, group = "what")]
     pub id: Option<String>,
+    /// A sample of the archive whose image is meant: with --id instead of its own, with --caption instead of --image.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["pairs", "checks"])]
+    pub image_id: Option<String>,
     /// Every sample of this index, with its vectors.
     #[arg(long, group = "what", value_name = "INDEX")]
     pub pairs: Option<PathBuf>,
@@ -33,10 +42,10 @@ pub struct Verify {
     #[arg(long, group = "what", value_name = "FILE")]
     pub checks: Option<PathBuf>,
     /// One caption.
-    #[arg(long, group = "what", value_name = "TEXT", requires = "image")]
+    #[arg(long, group = "what", value_name = "TEXT")]
     pub caption: Option<String>,
     /// The vector of its image.
-    #[arg(long, value_name = "F.npy", requires = "caption")]
+    #[arg(long, value_name = "F.npy", requires = "caption", conflicts_with = "image_id")]
     pub image: Option<PathBuf>,
     /// The vector of the caption; without it only captions that match are found.
     #[arg(long, value_name = "F.npy", requires = "caption")]

@@ -6,11 +6,13 @@
 //! | `ccn.rs` | CCN's folders of web evidence |
 //! | `files.rs` | evidence of files, joined by id |
 //! | `print.rs` | answers for people |
+//! | `remote.rs` | the same, asked of a daemon |
 
 mod args;
 mod ccn;
 mod files;
 mod print;
+mod remote;
 
 pub use args::Verify;
 
@@ -18,19 +20,18 @@ use super::args::Format;
 use super::talk::Bars;
 use super::{open, usage};
 use crate::evidence::{
-    Archive, Asked, By, Entity, EntityIndex, Item, Line, Match, Outcome, Settings, Verdict, ranked_captions,
-    same_words, verdict,
+    Archive, Asked, By, Captions, Checked, Checker, EntityIndex, Error, Found, Match, Settings, Verdict,
 };
 use crate::formats::{CheckRecord, read_checks, read_columns, read_vectors};
 use crate::import::Talk;
 use crate::index::Index;
 use crate::mapped::Mapped;
-use crate::words::{Mention, Row, SampleId};
+use crate::words::{Row, SampleId};
 use anyhow::{Context, Result, bail};
 use args::How;
 use files::Files;
 use print::{confusion, people};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -47,22 +48,15 @@ pub(super) struct Question {
 }
 
 /// One answer.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Answer {
     id: Option<SampleId>,
     image_id: Option<SampleId>,
     caption: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     label: Option<String>,
     #[serde(flatten)]
-    outcome: Outcome,
-    evidence: Vec<Line>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    context: BTreeMap<&'static str, Vec<String>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    entities: Vec<Entity>,
-    /// What was not looked for, and why.
-    skipped: Vec<String>,
+    checked: Checked,
 }
 
 pub(super) fn run(args: &Verify, talk: &Bars) -> Result<()> {
@@ -79,26 +73,37 @@ pub(super) fn run(args: &Verify, talk: &Bars) -> Result<()> {
         captions: if args.how == How::Within { Match::Within } else { Match::Equal },
         most: usize::from(args.most),
     };
+    if let Some(url) = &args.url {
+        let answer = remote::answer(url, args, &settings, talk)?;
+        let mut out = io::stdout().lock();
+        return match args.format {
+            Format::Table => people(&answer, &mut out),
+            Format::Json => Ok(writeln!(out, "{}", serde_json::to_string(&answer)?)?),
+        };
+    }
     let index = args.archive.as_deref().map(open).transpose()?;
-    let archive = index.as_ref().map(|i| Archive::new(i, &args.images, &args.captions)).transpose()?;
+    let captions = index.as_ref().map(|i| Captions::of(&i.catalog));
+    let archive = index.as_ref().zip(captions.as_ref());
+    let archive = archive.map(|(i, c)| Archive::new(i, c, &args.images, &args.captions)).transpose()?;
     let entities = args.entities.as_deref().map(open).transpose()?;
     let entities = entities.as_ref().map(|i| EntityIndex::new(i, &args.captions, &args.images)).transpose()?;
-    let questions = questions(args, index.as_ref())?;
+    let questions = questions(args, index.as_ref(), archive.as_ref())?;
     let found = Files::read(&args.evidence, &questions, talk)?;
     let labels = labels(args, &questions, talk)?;
     if archive.is_none() && found.is_empty() && questions.iter().all(|q| q.carried.is_none()) {
         bail!("there is nothing to look in: name an --archive, --evidence files, or --checks with evidence_captions");
     }
 
+    let checker = Checker { archive, entities, settings };
     talk.begin("verify", questions.len() as u64);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut counts: BTreeMap<(String, Verdict, Option<u8>), u64> = BTreeMap::new();
     let many = questions.len() > 1;
     for question in &questions {
-        let answer = answer(question, &settings, archive.as_ref(), entities.as_ref(), &found, &labels)?;
+        let answer = answer(question, &checker, &found, &labels)?;
         talk.advance(1);
-        let label = answer.label.clone().unwrap_or_default();
-        *counts.entry((label, answer.outcome.verdict, answer.outcome.rule)).or_default() += 1;
+        let (label, outcome) = (answer.label.clone().unwrap_or_default(), &answer.checked.outcome);
+        *counts.entry((label, outcome.verdict, outcome.rule)).or_default() += 1;
         match args.format {
             Format::Json => {
                 serde_json::to_writer(&mut out, &answer)?;
@@ -137,30 +142,30 @@ fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
     Some(vector)
 }
 
-fn of_row(index: &Index, row: Row, args: &Verify, own: bool) -> Question {
-    let vector = |modality: &str| {
-        let matrix = index.matrix(modality)?;
-        Some(matrix.padded(matrix.find(row)?)[..matrix.dim()].to_vec())
+fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>) -> Result<Vec<Question>> {
+    let here = |what: &str| match (index, archive) {
+        (Some(index), Some(archive)) => Ok((index, archive)),
+        _ => Err(usage(format!("{what} names a sample of the --archive; name that, too"))),
     };
-    let asked = Asked {
-        caption: index.catalog.caption(row).to_owned(),
-        image: vector(&args.images),
-        text: vector(&args.captions),
-    };
-    let id = Some(index.catalog.id(row));
-    Question { image_id: id.clone(), id, asked, own: own.then_some(row), carried: None }
-}
-
-fn questions(args: &Verify, archive: Option<&Index>) -> Result<Vec<Question>> {
-    if let (Some(id), Some(index)) = (&args.id, archive) {
-        let row = super::query::find(index, id)?;
-        return Ok(vec![of_row(index, row, args, true)]);
+    if let Some(id) = &args.id {
+        let (index, archive) = here("--id")?;
+        let caption = super::query::find(index, id)?;
+        let image = args.image_id.as_deref().map_or(Ok(caption), |id| super::query::find(index, id))?;
+        let (asked, own) = archive.pair(caption, image);
+        let (id, image_id) = (Some(index.catalog.id(caption)), Some(index.catalog.id(image)));
+        return Ok(vec![Question { id, image_id, asked, own, carried: None }]);
     }
     if let Some(path) = &args.pairs {
-        let index = open(path)?;
+        let others = open(path)?;
         // The archive itself: its samples say nothing about themselves.
-        let own = archive.is_some_and(|a| a.checksum == index.checksum);
-        return Ok(index.catalog.rows().map(|row| of_row(&index, row, args, own)).collect());
+        let own = index.is_some_and(|a| a.checksum == others.checksum);
+        let captions = Captions::of(&others.catalog);
+        let pairs = Archive::new(&others, &captions, &args.images, &args.captions)?;
+        let of = |row: Row| {
+            let id = Some(others.catalog.id(row));
+            Question { image_id: id.clone(), id, asked: pairs.sample(row), own: own.then_some(row), carried: None }
+        };
+        return Ok(others.catalog.rows().map(of).collect());
     }
     if let Some(path) = &args.checks {
         let file = Mapped::open(path).with_context(|| path.display().to_string())?;
@@ -173,12 +178,23 @@ fn questions(args: &Verify, archive: Option<&Index>) -> Result<Vec<Question>> {
         };
         return Ok(read_checks(&file, path)?.into_iter().map(of).collect());
     }
-    let (Some(caption), Some(image)) = (&args.caption, &args.image) else {
-        return Err(usage("name what is to be checked: --id, --pairs, --checks, or --caption with --image"));
+    let Some(caption) = &args.caption else {
+        return Err(usage(
+            "name what is to be checked: --id, --pairs, --checks, or --caption with --image or --image-id",
+        ));
+    };
+    let (image, image_id) = match (&args.image, &args.image_id) {
+        (Some(path), _) => (Some(read_one(path)?), None),
+        (None, Some(id)) => {
+            let (index, archive) = here("--image-id")?;
+            let row = super::query::find(index, id)?;
+            (archive.sample(row).image, Some(index.catalog.id(row)))
+        }
+        (None, None) => return Err(usage("--caption needs its image: a vector by --image, or a sample by --image-id")),
     };
     let text = args.text.as_deref().map(read_one).transpose()?;
-    let asked = Asked { caption: caption.clone(), image: Some(read_one(image)?), text };
-    Ok(vec![Question { id: None, image_id: None, asked, own: None, carried: None }])
+    let asked = Asked { caption: caption.clone(), image, text };
+    Ok(vec![Question { id: None, image_id, asked, own: None, carried: None }])
 }
 
 /// The truth by id.
@@ -199,94 +215,33 @@ fn labels(args: &Verify, questions: &[Question], talk: &Bars) -> Result<HashMap<
     Ok(labels)
 }
 
+/// Everything that others found about a question.
+fn finds(question: &Question, files: &Files) -> Vec<Found> {
+    let carried = question.carried.iter().flatten();
+    let mut found: Vec<Found> = carried.map(|c| Found::caption(By::Image, "evidence_captions", c.clone())).collect();
+    found.extend(files.of(question).map(|(by, (name, record))| Found {
+        by,
+        from: name.clone(),
+        at: record.at.to_string(),
+        caption: record.caption.clone(),
+        similarity: record.similarity,
+        vector: record.vector.clone(),
+        source: record.source.clone(),
+        domain: record.domain.clone(),
+        date: record.date.clone(),
+        entities: record.entities.clone(),
+    }));
+    found
+}
+
 fn answer(
     question: &Question,
-    settings: &Settings,
-    archive: Option<&Archive<'_>>,
-    entities: Option<&EntityIndex<'_>>,
+    checker: &Checker<'_>,
     files: &Files,
     labels: &HashMap<String, String>,
-) -> Result<Answer> {
-    let asked = &question.asked;
-    let mut skipped = Vec::new();
-    let words = same_words(&asked.caption);
-    if words.is_empty() {
-        skipped.push("the caption is empty: it matches nothing".to_owned());
-    }
-    let mut lines = archive.map_or_else(|| Ok(Vec::new()), |a| a.lines(asked, settings, question.own))?;
-    if archive.is_some() && asked.image.is_none() {
-        skipped.push(
-            "the image has no vector: the archive was not searched by image, and no images were compared".to_owned(),
-        );
-    }
-    if archive.is_some() && asked.text.is_none() {
-        skipped.push(
-            "the caption has no vector: of the archive's captions only those that match were looked at".to_owned(),
-        );
-    }
-    let bare = |by: By, from: &str, caption: &str| Line {
-        by,
-        from: from.to_owned(),
-        id: None,
-        caption: caption.to_owned(),
-        image_path: None,
-        image_similarity: None,
-        text_similarity: None,
-        caption_matches: settings.captions.holds(&words, &same_words(caption)),
-        source: None,
-        domain: None,
-        date: None,
-    };
-    lines.extend(question.carried.iter().flatten().map(|c| bare(By::Image, "evidence_captions", c)));
-    let mut mentions: HashMap<usize, Vec<Mention>> = HashMap::new();
-    for (by, (name, record)) in files.of(question) {
-        let mut line = bare(by, name, &record.caption);
-        line.image_similarity = record.similarity;
-        if let (None, Some(vector), Some(image)) = (record.similarity, &record.vector, &asked.image) {
-            let Some(vector) = unit(vector.clone()) else { bail!("{}: the vector is zero", record.at) };
-            if vector.len() != image.len() {
-                bail!("{}: a vector of {} dimensions, the image's has {}", record.at, vector.len(), image.len());
-            }
-            line.image_similarity = Some(vector.iter().zip(image).map(|(a, b)| a * b).sum());
-        }
-        // What was found by image is evidence of it only if the two are one image; a file that gives no cosine is taken at its word.
-        if by == By::Image && line.image_similarity.is_some_and(|s| s < settings.same_image) {
-            continue;
-        }
-        (line.source, line.domain, line.date) = (record.source.clone(), record.domain.clone(), record.date.clone());
-        if let Some(found) = &record.entities {
-            mentions.insert(lines.len(), found.clone());
-        }
-        lines.push(line);
-    }
-    // Captions that the image carried, ranked for each item, where their entities are known.
-    let by_image: Vec<usize> = (0..lines.len()).filter(|&i| lines[i].by == By::Image).collect();
-    let known: Vec<Option<&[Mention]>> = by_image.iter().map(|i| mentions.get(i).map(Vec::as_slice)).collect();
-    let mut context = BTreeMap::new();
-    if known.iter().any(Option::is_some) {
-        for item in Item::ALL {
-            let order = ranked_captions(&known, item);
-            context.insert(item.name(), order.into_iter().map(|i| lines[by_image[i]].caption.clone()).collect());
-        }
-    }
-    let entities = match (entities, &asked.image) {
-        (Some(index), Some(image)) => index.of_image(image)?,
-        (Some(_), None) => {
-            skipped.push("the image has no vector: no entities were looked for".to_owned());
-            Vec::new()
-        }
-        (None, _) => Vec::new(),
-    };
+) -> Result<Answer, Error> {
+    let checked = checker.check(&question.asked, question.own, finds(question, files))?;
     let label = question.id.as_ref().and_then(|id| labels.get(&id.to_string())).cloned();
-    Ok(Answer {
-        id: question.id.clone(),
-        image_id: question.image_id.clone(),
-        caption: asked.caption.clone(),
-        label,
-        outcome: verdict(&lines, settings),
-        evidence: lines,
-        context,
-        entities,
-        skipped,
-    })
+    let (id, image_id) = (question.id.clone(), question.image_id.clone());
+    Ok(Answer { id, image_id, caption: question.asked.caption.clone(), label, checked })
 }

@@ -15,7 +15,7 @@ fn cosine(value: Option<f32>) -> comfy_table::Cell {
 pub(super) fn people(answer: &Answer, out: &mut impl Write) -> Result<()> {
     writeln!(out, "caption: {}", line(&answer.caption, 200))?;
     for (by, title) in [(By::Image, "found by the image"), (By::Caption, "found by the caption")] {
-        let lines: Vec<&Line> = answer.evidence.iter().filter(|l| l.by == by).collect();
+        let lines: Vec<&Line> = answer.checked.evidence.iter().filter(|l| l.by == by).collect();
         writeln!(out, "\n{title}: {}", if lines.is_empty() { "nothing" } else { "" })?;
         let mut shown = table(&["image", "caption", "same", "from", "date", "what it said"]);
         for l in &lines {
@@ -36,14 +36,22 @@ pub(super) fn people(answer: &Answer, out: &mut impl Write) -> Result<()> {
             writeln!(out, "{shown}")?;
         }
     }
-    for (item, captions) in &answer.context {
-        writeln!(out, "\n{item}: {}", captions.first().map_or(String::new(), |c| line(c, 150)))?;
+    for (item, captions) in &answer.checked.context {
+        if let Some(first) = captions.first().filter(|c| !c.entities.is_empty()) {
+            writeln!(
+                out,
+                "\n{}: {} ({})",
+                item.name(),
+                line(&first.entities.join(", "), 80),
+                line(&first.caption, 100)
+            )?;
+        }
     }
-    for e in &answer.entities {
-        writeln!(out, "may show {} (by {}, {:.3})", line(&e.name, 80), e.by, e.similarity)?;
+    for e in &answer.checked.entities {
+        writeln!(out, "may show {} (by {}, {:.3})", line(&e.name, 80), e.by.name(), e.similarity)?;
     }
-    answer.skipped.iter().try_for_each(|s| writeln!(out, "skipped: {s}"))?;
-    let o = &answer.outcome;
+    answer.checked.skipped.iter().try_for_each(|s| writeln!(out, "skipped: {s}"))?;
+    let o = &answer.checked.outcome;
     let rule = o.rule.map_or(String::new(), |r| format!(" (rule {r})"));
     writeln!(out, "\nverdict: {}{rule}: {}", o.verdict.name(), line(&o.why, 300))?;
     let margin = |m: Option<f32>| m.map_or("–".to_owned(), |m| format!("{m:+.3}"));

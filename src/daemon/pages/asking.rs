@@ -210,7 +210,7 @@ pub(super) fn waived(form: &Form) -> Result<Vec<Rule>, Problem> {
 }
 
 /// Numbers as they are pasted: with or without brackets, apart by blanks, commas or semicolons.
-fn numbers(text: &str) -> Result<Vec<f32>, Problem> {
+pub(super) fn numbers(text: &str) -> Result<Vec<f32>, Problem> {
     let apart = |c: char| c.is_whitespace() || ",;[]()".contains(c);
     let parsed = text.split(apart).filter(|t| !t.is_empty()).zip(1..).map(|(token, at)| {
         let number = token.parse::<f32>().ok().filter(|x| x.is_finite());

@@ -54,6 +54,8 @@ struct Explained {
     plan: Plan,
     waived: Vec<&'static str>,
     search: String,
+    /// Checks the caption beside the chosen image.
+    check: Option<String>,
     more: Option<String>,
 }
 
@@ -251,6 +253,10 @@ fn explained(
             let target = format!("split:{}", bound.split.name);
             format!("/?{}", query(&[("index", &served.name), ("in", &target), ("by", "id"), ("id", &own.id)]))
         },
+        check: chosen.map(|hit| {
+            let image = text::id(&hit.id);
+            format!("/check?{}", query(&[("index", &served.name), ("id", &own.id), ("image", &image)]))
+        }),
         more: None,
         own: Tile { search: format!("/?{}", form.with(&[])), ..own },
     }

@@ -1,4 +1,4 @@
-//! The daemon in a browser: search, explanations, status. Everything comes from this binary; nothing is loaded from elsewhere.
+//! The daemon in a browser: search, explanations, checks, status. Everything comes from this binary; nothing is loaded from elsewhere.
 //!
 //! ```text
 //! query string ──► form.rs ──► asking.rs: Ask ──► the pool: answering.rs ──► view ──► template ──► HTML
@@ -16,6 +16,7 @@
 //! | `tiles.rs` | a sample as a tile |
 //! | `snippets.rs` | the same request for curl and for Python |
 //! | `explain.rs` | `/explain`: why this image, and why not the others |
+//! | `check.rs` | `/check`: does the caption belong to the image? |
 //! | `rules.rs` | rules in words, verdicts as chips |
 //! | `status.rs` | `/status`: what is served, and how fast |
 //! | `signin.rs` | `/signin`: a token for a session |
@@ -24,6 +25,7 @@
 
 mod asking;
 mod assets;
+mod check;
 mod explain;
 mod form;
 mod rules;
@@ -57,6 +59,7 @@ pub(super) fn router() -> Router<Arc<State>> {
     Router::new()
         .route("/", get(search::page))
         .route("/explain", get(explain::page))
+        .route("/check", get(check::page))
         .route("/status", get(status::page))
         .route("/signin", get(signin::page).post(signin::sign_in))
         .route("/signout", post(signin::sign_out))
@@ -71,7 +74,7 @@ pub(super) fn is_open(path: &str) -> bool {
 
 /// The way to sign in, for a browser whose session is missing or over; `None` where a program asks.
 pub(super) fn closed(uri: &Uri, headers: &HeaderMap) -> Option<Response> {
-    let is_page = ["/", "/explain", "/status", "/signout", "/docs"].contains(&uri.path());
+    let is_page = ["/", "/explain", "/check", "/status", "/signout", "/docs"].contains(&uri.path());
     let reads_html = headers.get(header::ACCEPT).is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("text/html")));
     let next = uri.path_and_query().map_or("/", |p| p.as_str());
     (is_page && reads_html).then(|| guard(signin::closed(next)))
@@ -97,7 +100,7 @@ fn guard(mut response: Response) -> Response {
 /// What every page shows around its own matter.
 struct Frame {
     title: String,
-    /// Which part of the menu: `search`, `explain`, `status`, or none.
+    /// Which part of the menu: `search`, `explain`, `check`, `status`, or none.
     here: &'static str,
     /// The index that links lead to, as part of a query string.
     index: String,

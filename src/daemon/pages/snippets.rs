@@ -14,8 +14,15 @@ pub(super) struct Snippets {
 
 /// `by_token`: the daemon wants one; it is named, not shown.
 pub(super) fn snippets(form: &Form, ask: &Ask, target: &Target, host: &str, by_token: bool) -> Snippets {
-    let body = Value::Object(body(form, ask, target));
-    let url = format!("http://{host}/v1/query");
+    let shown =
+        "for hit in answer[\"results\"]:\n    print(hit[\"rank\"], hit[\"id\"], hit[\"score\"], hit[\"caption\"])";
+    snippets_of("/v1/query", body(form, ask, target), shown, host, by_token)
+}
+
+/// `shown`: lines of Python that print the `answer`.
+pub(super) fn snippets_of(path: &str, body: Map<String, Value>, shown: &str, host: &str, by_token: bool) -> Snippets {
+    let body = Value::Object(body);
+    let url = format!("http://{host}{path}");
     let text = body.to_string().replace('\'', r"'\''");
     let bearer = if by_token { " \\\n  -H \"authorization: Bearer $MISPAIR_READ_TOKEN\"" } else { "" };
     let curl = format!("curl -s {url} \\\n  -H 'content-type: application/json'{bearer} \\\n  -d '{text}'");
@@ -29,8 +36,7 @@ pub(super) fn snippets(form: &Form, ask: &Ask, target: &Target, host: &str, by_t
     };
     let python = format!(
         "{import}\n\nask = {literal}\nrequest = urllib.request.Request(\n    \"{url}\", json.dumps(ask).encode(),\n    \
-         {{\"content-type\": \"application/json\"{header}}})\nanswer = json.load(urllib.request.urlopen(request))\n\
-         for hit in answer[\"results\"]:\n    print(hit[\"rank\"], hit[\"id\"], hit[\"score\"], hit[\"caption\"])"
+         {{\"content-type\": \"application/json\"{header}}})\nanswer = json.load(urllib.request.urlopen(request))\n{shown}"
     );
     Snippets { curl, python }
 }
