@@ -1,4 +1,4 @@
-//! A daemon spoken to, over TCP or a Unix socket. The only file that names the HTTP client.
+//! A daemon spoken to, over TCP or a Unix socket; and endpoints of others. The only file that names the HTTP client.
 //!
 //! `http` and `unix` alone: no TLS is compiled in. A daemon behind TLS is reached through a proxy that ends it on this side.
 
@@ -25,6 +25,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(300);
 /// A longer answer is none of ours.
 const LONGEST: u64 = 1 << 30;
+/// Nor is one of a chat endpoint.
+const LONGEST_OF_OTHERS: u64 = 1 << 20;
 /// How often a daemon that has too much to do is asked again.
 const RETRIES: u32 = 3;
 /// The longest pause before that, whatever the daemon wishes.
@@ -102,17 +104,7 @@ impl Daemon {
                 Some(text).filter(|t| !t.is_empty())
             }
         };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            // What is asked is nobody else's business.
-            .proxy(None)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER))
-            .max_idle_connections_per_host(64)
-            .user_agent(concat!("mispair/", env!("CARGO_PKG_VERSION")))
-            .build();
+        let config = config(ANSWER);
         let (agent, base) = match url.strip_prefix("unix:") {
             Some(path) if !path.trim_start_matches('/').is_empty() => {
                 let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
@@ -120,7 +112,7 @@ impl Daemon {
                 (through(config, path), "http://127.0.0.1".to_owned())
             }
             Some(_) => return Err(usage(format!("--url {url}: name the socket: unix:/run/mispair/mispair.sock"))),
-            None => (Agent::new_with_config(config), checked(url)?),
+            None => (Agent::new_with_config(config), checked("--url", url)?),
         };
         Ok(Daemon { agent, base, url: url.to_owned(), token })
     }
@@ -164,21 +156,73 @@ impl Daemon {
     }
 }
 
+/// An endpoint of somebody else's program: no retries, no problem documents.
+pub(super) struct Endpoint {
+    agent: Agent,
+    base: String,
+    key: Option<String>,
+}
+
+impl Endpoint {
+    /// `flag`: that which gave the address. `timeout`: until an answer is whole.
+    pub fn at(flag: &str, url: &str, key: Option<String>, timeout: Duration) -> Result<Endpoint> {
+        let base = checked(flag, url)?;
+        Ok(Endpoint { agent: Agent::new_with_config(config(timeout)), base, key })
+    }
+
+    /// The body of a good answer, or what went wrong in a few words.
+    pub fn post(&self, path: &str, body: &str) -> Result<Vec<u8>, String> {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        request = request.header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, "application/json");
+        if let Some(key) = &self.key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        let wrong = |e: &ureq::Error| match e {
+            ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => format!("nobody answers ({e})"),
+            other => reason(other),
+        };
+        let (head, body): (_, Body) = request.send(body).map_err(|e| wrong(&e))?.into_parts();
+        let bytes = body.into_with_config().limit(LONGEST_OF_OTHERS).read_to_vec().map_err(|e| wrong(&e))?;
+        match head.status.as_u16() {
+            200 => Ok(bytes),
+            status => {
+                let said: String = String::from_utf8_lossy(&bytes).trim().chars().take(120).collect();
+                Err(format!("status {status}: {said:?}"))
+            }
+        }
+    }
+}
+
+fn config(answer: Duration) -> Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        // What is asked is nobody else's business.
+        .proxy(None)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(answer))
+        .max_idle_connections_per_host(64)
+        .user_agent(concat!("mispair/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
 /// Seconds that the daemon wishes to be left alone.
 fn wished(headers: &HeaderMap) -> u64 {
     headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok()).unwrap_or(1)
 }
 
-fn checked(url: &str) -> Result<String> {
-    let wrong = |why: &str| Err(usage(format!("--url {url}: {why}")));
-    let Ok(uri) = url.parse::<Uri>() else { return wrong("give http://HOST:PORT or unix:/PATH") };
+fn checked(flag: &str, url: &str) -> Result<String> {
+    let wrong = |why: &str| Err(usage(format!("{flag} {url}: {why}")));
+    let forms = if flag == "--url" { "give http://HOST:PORT or unix:/PATH" } else { "give http://HOST:PORT/v1" };
+    let Ok(uri) = url.parse::<Uri>() else { return wrong(forms) };
     match uri.scheme_str() {
         Some("http") if uri.query().is_none() => Ok(url.trim_end_matches('/').to_owned()),
         Some("http") => wrong("an address ends before any `?`"),
         Some("https") => {
             wrong("TLS is not spoken here: let a proxy on this machine end it, and give its http:// address")
         }
-        _ => wrong("give http://HOST:PORT or unix:/PATH"),
+        _ => wrong(forms),
     }
 }
 
@@ -267,9 +311,9 @@ mod tests {
 
     #[test]
     fn addresses() {
-        assert_eq!(checked("http://127.0.0.1:7400/").unwrap(), "http://127.0.0.1:7400");
-        assert_eq!(checked("http://[::1]:7400").unwrap(), "http://[::1]:7400");
-        assert_eq!(checked("http://proxy/news//").unwrap(), "http://proxy/news");
+        assert_eq!(checked("--url", "http://127.0.0.1:7400/").unwrap(), "http://127.0.0.1:7400");
+        assert_eq!(checked("--url", "http://[::1]:7400").unwrap(), "http://[::1]:7400");
+        assert_eq!(checked("--url", "http://proxy/news//").unwrap(), "http://proxy/news");
         for (url, word) in [
             ("127.0.0.1:7400", "http://HOST:PORT"),
             ("localhost:7400", "http://HOST:PORT"),
@@ -278,7 +322,7 @@ mod tests {
             ("https://x", "proxy"),
             ("http://x/?index=y", "`?`"),
         ] {
-            assert!(checked(url).unwrap_err().to_string().contains(word), "{url}");
+            assert!(checked("--url", url).unwrap_err().to_string().contains(word), "{url}");
         }
     }
 

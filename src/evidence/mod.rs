@@ -20,6 +20,7 @@
 //! | `items.rs` | captions ranked for each context item |
 //! | `entities.rs` | nearest entities, by name and by picture |
 //! | `check.rs` | all of it for one caption, whoever asks |
+//! | `predict.rs`, `prompts/` | what a language model reads off the evidence, and how it is asked |
 
 mod archive;
 mod captions;
@@ -27,6 +28,7 @@ mod check;
 mod entities;
 mod items;
 mod line;
+mod predict;
 mod rules;
 
 pub use archive::Archive;
@@ -35,6 +37,7 @@ pub use check::{Checked, Checker, Found};
 pub use entities::{Entity, EntityIndex, Means};
 pub use items::{Item, Ranked, ranked_captions};
 pub use line::{Asked, By, Line, Settings};
+pub use predict::{DEFAULTS as DEFAULT_PROMPTS, Message, Predicted, PromptError, Prompts};
 pub use rules::{Margins, Outcome, Verdict, verdict};
 
 use crate::index::{Index, Modality};

@@ -22,6 +22,37 @@ fn the_libraries_numbers() {
     }
 }
 
+/// The same of 372 real rows, those in Indic scripts among them: the texts are the data's, the numbers are the libraries'.
+#[test]
+fn the_libraries_numbers_of_5pils() {
+    let Some(folder) = data("5pils_ooc") else { return };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/metrics_5pils.json");
+    let numbers: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&fs::read_to_string(folder.join("test.json")).unwrap()).unwrap();
+    let (mut compared, mut indic, mut worst) = (0, 0, 0.0_f64);
+    for (number, wanted) in numbers.as_object().unwrap() {
+        let row = &rows[number.parse::<usize>().unwrap()];
+        let texts = std::iter::once(&row["caption"]).chain(row["evidence_captions"].as_array().unwrap());
+        let texts: Vec<&str> = texts.map(|t| t.as_str().unwrap()).collect();
+        indic += usize::from(texts.iter().any(|t| t.chars().any(|c| ('\u{900}'..='\u{dff}').contains(&c))));
+        for (pair, want) in texts.windows(2).zip(wanted.as_array().unwrap()) {
+            for (ours, want) in
+                [rouge_l(pair[0], pair[1]), meteor(pair[0], pair[1])].into_iter().zip(want.as_array().unwrap())
+            {
+                let off = (ours - want.as_f64().unwrap()).abs();
+                assert!(off < 1e-6, "row {number}: {ours}, not {want}: {pair:?}");
+                worst = worst.max(off);
+                compared += 1;
+            }
+        }
+    }
+    assert!(numbers.as_object().unwrap().len() >= 200 && indic >= 150 && compared > 1000);
+    println!(
+        "{compared} numbers of {} rows, {indic} with Indic scripts; largest difference {worst:.1e}",
+        numbers.as_object().unwrap().len()
+    );
+}
+
 fn ask(dir: &Path, line: &str) -> crate::common::Run {
     run_command(command().current_dir(dir).args(line.split(' ')))
 }

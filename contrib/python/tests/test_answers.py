@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import PNG, Daemon, Desk
-from mispair_client import Answers, Client
+from conftest import PNG, Daemon, Desk, run
+from mispair_client import Answers, Client, Find, MispairError
 
 TEXT_TEXT = "semantics_clip_text_text"
 TEXT_IMAGE = "semantics_clip_text_image"
@@ -46,6 +46,28 @@ def test_explanations(client: Client, desk: Desk, ids: list[int]) -> None:
     assert funnel.pool == funnel.admissible + sum(funnel.rejected.values())
     assert len(answer.explanation.rejected) == min(10, sum(funnel.rejected.values()))
     assert len(client.explain(id=ids[0], split=TEXT_IMAGE, explain=3).explanation.rejected) == 3  # type: ignore[union-attr]
+
+
+def test_verdicts(client: Client, desk: Desk, ids: list[int]) -> None:
+    for id, other in zip(ids[:4], ids[10:], strict=False):
+        for ask, typed in (
+            ({"id": id}, ["--id", str(id)]),
+            ({"id": id, "image_id": other}, ["--id", str(id), "--image-id", str(other)]),
+        ):
+            said = client.verify(**ask, most=5)  # type: ignore[arg-type]
+            local = json.loads(run("verify", "--archive", str(desk.index), *typed, "--most", "5", "--format", "json"))
+            assert {name: said.raw.get(name) for name in local} == local
+            assert [(line.by, line.id) for line in said.evidence] == [(x["by"], x.get("id")) for x in local["evidence"]]
+            assert all(line.source_name == "archive" for line in said.evidence)
+    find: Find = {"by": "image", "caption": "a flood in OSLO!", "vector": np.ones(512, np.float32), "entities": [["Oslo", "GPE"]]}
+    image = {"clip-image": np.ones(512)}
+    said = client.verify(caption="A flood in Oslo", vectors=image, evidence=[find])
+    assert (said.verdict, said.rule, said.margins.matching_by_image) == ("accurate", 1, 1)
+    assert said.context["location"][0]["entities"] == ["Oslo"]
+    assert len(said.to_pandas()) == len(said.evidence)
+    with pytest.raises(MispairError) as wrong:
+        client.verify(id=ids[0], same_image=2.0)
+    assert wrong.value.field == "same_image"
 
 
 def test_arrays(client: Client, desk: Desk, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ Examples:
   mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image-id 42
   mispair verify --url http://127.0.0.1:7400 --id 42                           asks a daemon; --archive names its index
   mispair verify --checks claims.json --evidence found.jsonl
+  mispair verify --checks claims.json --chat http://127.0.0.1:8080/v1 --chat-model qwen2.5-7b --format json
 
 The rules, in order: (1) the image carried this caption before: accurate; (2) the caption finds this image: accurate; (3) the caption
 belongs to an image that is clearly another: out-of-context; else undecided, and by how much. Evidence by image are the archive's
@@ -87,6 +88,28 @@ pub struct Verify {
     /// The column of the truth in --table.
     #[arg(long, value_name = "COLUMN", requires = "table")]
     pub label: Option<String>,
+    /// An OpenAI-compatible endpoint that is asked for context items, and for the verdict where the rules give none; its key is taken
+    /// from MISPAIR_CHAT_KEY.
+    #[arg(long, value_name = "URL", requires = "chat_model")]
+    pub chat: Option<String>,
+    /// The model's name, as the endpoint calls it.
+    #[arg(long, value_name = "MODEL")]
+    pub chat_model: Option<String>,
+    /// Seconds until an answer of the endpoint.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub chat_timeout: u32,
+    /// Where answers are kept, by the hash of what was asked [default: ~/.cache/mispair/chat].
+    #[arg(long, value_name = "DIR")]
+    pub chat_cache: Option<PathBuf>,
+    /// A folder of prompts of one's own; what it lacks is as usual.
+    #[arg(long, value_name = "DIR")]
+    pub prompts: Option<PathBuf>,
+    /// Takes answers that are kept, asks nobody for others, and names them.
+    #[arg(long, requires = "chat_model")]
+    pub offline: bool,
+    /// Writes the usual prompts into this folder, to be edited, and does nothing else.
+    #[arg(long, group = "what", value_name = "DIR")]
+    pub write_prompts: Option<PathBuf>,
     /// Table, or JSON (a document a line).
     #[arg(long, default_value = "table")]
     pub format: Format,

@@ -3,6 +3,7 @@
 //! | file | responsibility |
 //! |---|---|
 //! | `args.rs` | the arguments, their help |
+//! | `chat.rs` | context and veracity from a chat endpoint |
 //! | `ccn.rs` | CCN's folders of web evidence |
 //! | `files.rs` | evidence of files, joined by id |
 //! | `print.rs` | answers for people |
@@ -10,6 +11,7 @@
 
 mod args;
 mod ccn;
+mod chat;
 mod files;
 mod print;
 mod remote;
@@ -20,7 +22,7 @@ use super::args::Format;
 use super::talk::Bars;
 use super::{open, usage};
 use crate::evidence::{
-    Archive, Asked, By, Captions, Checked, Checker, EntityIndex, Error, Found, Match, Settings, Verdict,
+    Archive, Asked, By, Captions, Checked, Checker, EntityIndex, Error, Found, Item, Match, Settings, Verdict,
 };
 use crate::formats::{CheckRecord, read_checks, read_columns, read_vectors};
 use crate::import::Talk;
@@ -29,6 +31,7 @@ use crate::mapped::Mapped;
 use crate::words::{Row, SampleId};
 use anyhow::{Context, Result, bail};
 use args::How;
+use chat::Chat;
 use files::Files;
 use print::{confusion, people};
 use serde::{Deserialize, Serialize};
@@ -57,6 +60,38 @@ pub(super) struct Answer {
     label: Option<String>,
     #[serde(flatten)]
     checked: Checked,
+    /// The rules' verdict, and where they give none the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    final_verdict: Option<Verdict>,
+    /// What a model said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chat: Option<Said>,
+    /// The context items as a model reads them, each under its name: what `eval veracity` reads.
+    #[serde(flatten, skip_deserializing)]
+    items: BTreeMap<Item, String>,
+}
+
+/// Who was asked, and its verdict.
+#[derive(Serialize, Deserialize)]
+struct Said {
+    model: String,
+    verdict: Option<Verdict>,
+}
+
+impl Answer {
+    /// Adds what a model reads off the evidence.
+    fn predict(&mut self, chat: &mut Chat<'_>) {
+        let prompts = chat.prompts.clone();
+        let said = prompts.predict(&self.caption, &self.checked, |message| chat.ask(message));
+        let rules = self.checked.outcome.verdict;
+        self.final_verdict = Some(match rules {
+            Verdict::Undecided => said.verdict.unwrap_or(rules),
+            decided => decided,
+        });
+        self.chat = Some(Said { model: chat.model.clone(), verdict: said.verdict });
+        self.items = said.items;
+        self.checked.skipped.extend(said.skipped.into_iter().map(|s| format!("chat: {s}")));
+    }
 }
 
 pub(super) fn run(args: &Verify, talk: &Bars) -> Result<()> {
@@ -73,13 +108,21 @@ pub(super) fn run(args: &Verify, talk: &Bars) -> Result<()> {
         captions: if args.how == How::Within { Match::Within } else { Match::Equal },
         most: usize::from(args.most),
     };
+    if let Some(folder) = &args.write_prompts {
+        return chat::write_prompts(folder, talk);
+    }
+    let mut chat = Chat::new(args, talk)?;
     if let Some(url) = &args.url {
-        let answer = remote::answer(url, args, &settings, talk)?;
+        let mut answer = remote::answer(url, args, &settings, talk)?;
+        if let Some(chat) = &mut chat {
+            answer.predict(chat);
+        }
         let mut out = io::stdout().lock();
-        return match args.format {
-            Format::Table => people(&answer, &mut out),
-            Format::Json => Ok(writeln!(out, "{}", serde_json::to_string(&answer)?)?),
-        };
+        match args.format {
+            Format::Table => people(&answer, &mut out)?,
+            Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?)?,
+        }
+        return chat.map_or(Ok(()), |chat| chat.end());
     }
     let index = args.archive.as_deref().map(open).transpose()?;
     let captions = index.as_ref().map(|i| Captions::of(&i.catalog));
@@ -100,7 +143,10 @@ pub(super) fn run(args: &Verify, talk: &Bars) -> Result<()> {
     let mut counts: BTreeMap<(String, Verdict, Option<u8>), u64> = BTreeMap::new();
     let many = questions.len() > 1;
     for question in &questions {
-        let answer = answer(question, &checker, &found, &labels)?;
+        let mut answer = answer(question, &checker, &found, &labels)?;
+        if let Some(chat) = &mut chat {
+            answer.predict(chat);
+        }
         talk.advance(1);
         let (label, outcome) = (answer.label.clone().unwrap_or_default(), &answer.checked.outcome);
         *counts.entry((label, outcome.verdict, outcome.rule)).or_default() += 1;
@@ -118,7 +164,7 @@ pub(super) fn run(args: &Verify, talk: &Bars) -> Result<()> {
         confusion(&counts, &mut out)?;
     }
     out.flush()?;
-    Ok(())
+    chat.map_or(Ok(()), |chat| chat.end())
 }
 
 fn read_one(path: &Path) -> Result<Vec<f32>> {
@@ -243,5 +289,6 @@ fn answer(
     let checked = checker.check(&question.asked, question.own, finds(question, files))?;
     let label = question.id.as_ref().and_then(|id| labels.get(&id.to_string())).cloned();
     let (id, image_id) = (question.id.clone(), question.image_id.clone());
-    Ok(Answer { id, image_id, caption: question.asked.caption.clone(), label, checked })
+    let caption = question.asked.caption.clone();
+    Ok(Answer { id, image_id, caption, label, checked, final_verdict: None, chat: None, items: BTreeMap::new() })
 }

@@ -51,6 +51,9 @@ pub(super) fn people(answer: &Answer, out: &mut impl Write) -> Result<()> {
         writeln!(out, "may show {} (by {}, {:.3})", line(&e.name, 80), e.by.name(), e.similarity)?;
     }
     answer.checked.skipped.iter().try_for_each(|s| writeln!(out, "skipped: {s}"))?;
+    for (item, text) in &answer.items {
+        writeln!(out, "{}, as the model reads it: {}", item.name(), line(text, 200))?;
+    }
     let o = &answer.checked.outcome;
     let rule = o.rule.map_or(String::new(), |r| format!(" (rule {r})"));
     writeln!(out, "\nverdict: {}{rule}: {}", o.verdict.name(), line(&o.why, 300))?;
@@ -63,6 +66,9 @@ pub(super) fn people(answer: &Answer, out: &mut impl Write) -> Result<()> {
         margin(m.same_image),
         margin(m.other_image)
     )?;
+    if let Some((said, verdict)) = answer.chat.as_ref().and_then(|said| Some((said, said.verdict?))) {
+        writeln!(out, "{} says: {}", line(&said.model, 60), verdict.name())?;
+    }
     Ok(())
 }
 

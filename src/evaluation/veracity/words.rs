@@ -1,6 +1,7 @@
 //! Texts compared by their words: ROUGE-L and METEOR.
 
 use super::stem;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// METEOR's weights: of recall in the mean, and of fragmentation.
 const ALPHA: f64 = 0.9;
@@ -34,18 +35,30 @@ pub fn rouge_l(predicted: &str, truth: &str) -> f64 {
     if lcs == 0.0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) }
 }
 
-/// Words as METEOR is given them here: in lower case, runs of letters and digits, and every other visible character by itself.
+/// Part of a word: letters, marks (vowel signs, the virama, accents), numbers, and the two joiners that stand within Indic and
+/// Persian words. Neither Rust's `is_alphanumeric`, which takes some marks and not the virama, nor Python's `\w`, which takes
+/// none, keeps a word of Hindi whole.
+fn is_word(c: char) -> bool {
+    use GeneralCategoryGroup::{Letter, Mark, Number};
+    match c {
+        _ if c.is_ascii() => c.is_ascii_alphanumeric(),
+        '\u{200c}' | '\u{200d}' => true,
+        _ => matches!(c.general_category_group(), Letter | Mark | Number),
+    }
+}
+
+/// Words as METEOR is given them here: in lower case, runs of letters, marks and numbers, and every other visible character by itself.
 pub fn meteor_tokens(text: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut in_word = false;
     for c in text.to_lowercase().chars() {
-        let is_word = c.is_alphanumeric();
+        let word = is_word(c);
         match tokens.last_mut() {
-            Some(last) if is_word && in_word => last.push(c),
+            Some(last) if word && in_word => last.push(c),
             _ if c.is_whitespace() => {}
             _ => tokens.push(c.to_string()),
         }
-        in_word = is_word;
+        in_word = word;
     }
     tokens
 }
@@ -100,6 +113,12 @@ mod tests {
         let want = 0.5 / 0.95 * (1.0 - 0.5 / 8.0);
         assert!((meteor("red cars", "one red car there") - want).abs() < 1e-12);
         assert_eq!((meteor("", "a"), meteor("a", "")), (0.0, 0.0));
+        // The virama (no letter to Unicode), the nukta, vowel signs, a joiner; accents that stand by themselves.
+        for whole in ["हिन्दी", "ज़मीन", "স্বাগতম", "தமிழ்", "ක්\u{200d}රම", "cafe\u{301}"]
+        {
+            assert_eq!(meteor_tokens(whole), [whole]);
+        }
+        assert_eq!(meteor_tokens("मुंबई, २०२०।"), ["मुंबई", ",", "२०२०", "।"]);
         assert_eq!(meteor_tokens("It's A-1, no?"), ["it", "'", "s", "a", "-", "1", ",", "no", "?"]);
     }
 }

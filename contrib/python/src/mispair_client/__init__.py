@@ -14,11 +14,24 @@
 =================  ================================================
 """
 
-from .answers import Answer, Answers, Explanation, Failure, Funnel, Hit, Plan, Rejected, Sample
+from .answers import (
+    Answer,
+    Answers,
+    Evidence,
+    Explanation,
+    Failure,
+    Funnel,
+    Hit,
+    Margins,
+    Plan,
+    Rejected,
+    Sample,
+    Verified,
+)
 from .batches import Batch
 from .client import Client
 from .errors import MispairError
-from .questions import Ask, Caption, Engine, Facts, Id, Vector
+from .questions import Ask, Caption, Engine, Facts, Find, Id, Vector
 
 __all__ = [
     "Answer",
@@ -28,15 +41,19 @@ __all__ = [
     "Caption",
     "Client",
     "Engine",
+    "Evidence",
     "Explanation",
     "Facts",
     "Failure",
+    "Find",
     "Funnel",
     "Hit",
     "Id",
+    "Margins",
     "MispairError",
     "Plan",
     "Rejected",
     "Sample",
     "Vector",
+    "Verified",
 ]

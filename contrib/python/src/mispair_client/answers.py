@@ -170,6 +170,83 @@ class Answers(list[Answer]):
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """One line of evidence."""
+
+    #: ``image``: found by the image; ``caption``: found by the caption.
+    by: str
+    caption: str
+    caption_matches: bool
+    #: Cosine of the two images; None where it is not known.
+    image_similarity: float | None = None
+    #: Cosine of the two captions.
+    text_similarity: float | None = None
+    #: The archive's sample; None for finds of others.
+    id: Id | None = None
+    image_path: str | None = None
+    source: str | None = None
+    domain: str | None = None
+    date: str | None = None
+    #: ``archive``, or what the find says.
+    source_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How near the rules came; above 0: met."""
+
+    #: Captions found by image that match: rule 1.
+    matching_by_image: int
+    #: The highest cosine to an image found by caption, less ``same_image``: rule 2.
+    same_image: float | None = None
+    #: ``other_image`` less the lowest cosine to an image found by a matching caption: rule 3.
+    other_image: float | None = None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Evidence, and what the rules make of it."""
+
+    #: ``accurate``, ``out-of-context`` or ``undecided``.
+    verdict: str
+    #: The rule that decided: 1, 2 or 3.
+    rule: int | None
+    why: str
+    #: The place, in ``evidence``, of the line that decided.
+    line: int | None
+    margins: Margins
+    evidence: list[Evidence]
+    #: What was not looked for, and why.
+    skipped: list[str]
+    caption: str
+    id: Id | None = None
+    image_id: Id | None = None
+    #: Captions found by image, for each context item in the order in which they speak of it.
+    context: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    #: What may be in the image.
+    entities: list[dict[str, Any]] = field(default_factory=list)
+    #: The document as it came.
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @staticmethod
+    def of_document(json: dict[str, Any]) -> Verified:
+        """From the daemon's document."""
+        return _known(
+            Verified,
+            json,
+            margins=_known(Margins, json["margins"]),
+            evidence=[_known(Evidence, line, source_name=line["from"]) for line in json["evidence"]],
+            raw=json,
+        )
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row a line of evidence."""
+        import pandas
+
+        return pandas.DataFrame([vars(line) for line in self.evidence], columns=[f.name for f in fields(Evidence)])
+
+
+@dataclass(frozen=True)
 class Sample:
     """One sample of the archive with its facts."""
 

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import quote
 
-from .answers import Answer, Answers, Sample
+from .answers import Answer, Answers, Sample, Verified
 from .batches import WINDOW, Batch, OnError
 from .errors import MispairError
-from .questions import Ask, Caption, Engine, Facts, Id, Vector, Vectors, document, encode, rows
+from .questions import Ask, Caption, Engine, Facts, Find, Id, Vector, Vectors, document, encode, rows
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -257,6 +257,45 @@ class Client:
         for first in range(0, len(listed), WINDOW):
             self._search(settings, listed[first : first + WINDOW], first, answers)
         return answers
+
+    def verify(
+        self,
+        *,
+        id: Id | None = None,
+        caption: str | None = None,
+        image_id: Id | None = None,
+        vectors: Mapping[str, Vector] | None = None,
+        evidence: Iterable[Find] | None = None,
+        entities: str | None = None,
+        images: str | None = None,
+        captions: str | None = None,
+        same_image: float | None = None,
+        other_image: float | None = None,
+        near_caption: float | None = None,
+        match: Literal["equal", "within"] | None = None,
+        most: int | None = None,
+        index: str | None = None,
+    ) -> Verified:
+        """Does a caption belong to an image? Evidence by image and by caption, and a verdict by three rules.
+
+        :param id: a sample: its caption and, without ``image_id``, its image. It is no evidence about itself.
+        :param caption: or a caption of one's own, with an ``image_id`` or ``vectors["clip-image"]``.
+        :param vectors: of a caption of one's own: its image in ``images``, itself in ``captions``.
+        :param evidence: what others have found: a search of the web.
+        :param entities: the name of a served index of entities.
+        :param images: the modality of images (default ``clip-image``); ``captions``: that of captions (``clip-text``).
+        :param same_image: images of at least this cosine are one (default 0.92).
+        :param other_image: images below it are clearly different (0.70).
+        :param near_caption: captions of at least this cosine are evidence, besides those that match (0.95).
+        :param match: captions match if they are equal, or if the asked one stands within the other.
+        :param most: lines of either kind from the archive (20).
+        """
+        fields = {
+            "id": id, "caption": caption, "image_id": image_id, "vectors": vectors, "evidence": evidence,
+            "entities": entities, "images": images, "captions": captions, "same_image": same_image,
+            "other_image": other_image, "near_caption": near_caption, "match": match, "most": most, "index": index,
+        }  # fmt: skip
+        return Verified.of_document(self._post("/v1/verify", document(fields)))
 
     def reload(self) -> int:
         """Has the daemon open its indexes again; needs the admin token. The number of the new generation."""

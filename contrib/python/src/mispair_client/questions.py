@@ -63,13 +63,32 @@ class Caption(TypedDict, total=False):
     facts: Facts | None
 
 
+class Find(TypedDict, total=False):
+    """What others have found about the caption or the image that ``verify`` is asked about; ``by`` and ``caption`` are needed."""
+
+    #: ``"image"``: the image stood with this caption elsewhere; ``"caption"``: the caption stood with an image elsewhere.
+    by: Literal["image", "caption"]
+    #: The caption that was found.
+    caption: str
+    #: The cosine of the image that was found and the one that is asked about …
+    clip_sim: float | None
+    #: … or the vector of the image that was found.
+    vector: Vector | None
+    #: Where it was found.
+    source: str | None
+    domain: str | None
+    date: str | None
+    #: ``[["Oslo", "GPE"], …]``: what the caption mentions, with spaCy's labels.
+    entities: Sequence[Any] | None
+
+
 def document(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a request as JSON has them; ``None`` is as good as absence."""
     out: dict[str, Any] = {}
     for name, value in fields.items():
         if value is None:
             continue
-        if name in ("id", "key"):
+        if name in ("id", "image_id", "key"):
             out[name] = identity(name, value)
         elif name == "vector":
             out[name] = vector(name, value)
@@ -77,6 +96,8 @@ def document(fields: Mapping[str, Any]) -> dict[str, Any]:
             out[name] = {modality: vector(f"vectors.{modality}", v) for modality, v in value.items()}
         elif name == "vectors":
             out[name] = rows(name, value)
+        elif name == "evidence":
+            out[name] = [document(find) for find in value]
         elif name == "waive":
             out[name] = [value] if isinstance(value, str) else list(value)
         elif name == "from_modality":
