@@ -57,6 +57,9 @@ pub struct Predicted {
     pub verdict: Option<Verdict>,
     /// What was not answered, and why.
     pub skipped: Vec<String>,
+    /// Was there an answer that names no verdict?
+    #[serde(skip)]
+    pub unreadable: bool,
 }
 
 impl Prompts {
@@ -129,7 +132,12 @@ impl Prompts {
         let context = if context.is_empty() { "nothing".to_owned() } else { context.join("\n") };
         let caption = shortened(caption);
         let user = filled(&self.veracity, &[("caption", &caption), ("context", &context), ("captions", &plain)]);
-        match message(user).and_then(|answer| verdict_in(&answer)) {
+        let verdict = message(user).and_then(|answer| {
+            let read = verdict_in(&answer);
+            said.unreadable = read.is_err();
+            read
+        });
+        match verdict {
             Ok(verdict) => said.verdict = Some(verdict),
             Err(why) => said.skipped.push(format!("veracity: {why}")),
         }

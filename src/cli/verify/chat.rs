@@ -33,6 +33,8 @@ const TOKENS: u32 = 256;
 pub(super) struct Chat<'t> {
     pub prompts: Prompts,
     pub model: String,
+    /// Answers that name no verdict.
+    pub unreadable: u64,
     /// `None`: offline.
     endpoint: Option<Endpoint>,
     cache: PathBuf,
@@ -71,6 +73,7 @@ impl<'t> Chat<'t> {
         Ok(Some(Chat {
             prompts: prompts(args.prompts.as_deref())?,
             model: model.clone(),
+            unreadable: 0,
             endpoint,
             cache,
             talk,
@@ -132,6 +135,10 @@ impl<'t> Chat<'t> {
 
     /// Says what is missing; an error where the endpoint should have answered.
     pub fn end(&self) -> Result<()> {
+        if self.unreadable > 0 {
+            let (n, model) = (self.unreadable, &self.model);
+            self.talk.note(&format!("note: {n} answers of {model} name no verdict; each is named under `skipped`"));
+        }
         if self.unanswered == 0 {
             return Ok(());
         }

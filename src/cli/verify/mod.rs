@@ -89,6 +89,7 @@ impl Answer {
             decided => decided,
         });
         self.chat = Some(Said { model: chat.model.clone(), verdict: said.verdict });
+        chat.unreadable += u64::from(said.unreadable);
         self.items = said.items;
         self.checked.skipped.extend(said.skipped.into_iter().map(|s| format!("chat: {s}")));
     }

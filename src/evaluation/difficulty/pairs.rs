@@ -23,6 +23,8 @@ pub struct Pair {
     pub right: MatrixRow,
     /// The wrong image's.
     pub wrong: MatrixRow,
+    /// The right image: samples of one path have one number.
+    pub right_image: u32,
     /// CTI of the caption with its own image.
     pub cti_right: f32,
     /// CTI of the caption with the wrong one.
@@ -71,7 +73,9 @@ impl<'a> Pairs<'a> {
             };
             match found.pair(at, caption, wrong) {
                 Some(pair) => {
-                    found.pairs.push(Pair { id: p.id.clone(), image_id: f.image_id.clone(), block: p.block, ..pair })
+                    let (id, image_id) = (p.id.clone(), f.image_id.clone());
+                    let right_image = index.catalog.image(caption);
+                    found.pairs.push(Pair { id, image_id, block: p.block, right_image, ..pair })
                 }
                 None => found.missing_vectors += 1,
             }
@@ -84,6 +88,6 @@ impl<'a> Pairs<'a> {
         let query = self.text.padded(text);
         let (cti_right, cti_wrong) = (self.image.dot(&query, right), self.image.dot(&query, wrong));
         let (id, image_id) = (SampleId::Int(0), SampleId::Int(0));
-        Some(Pair { at, id, image_id, block: None, text, right, wrong, cti_right, cti_wrong })
+        Some(Pair { at, id, image_id, block: None, text, right, wrong, right_image: 0, cti_right, cti_wrong })
     }
 }

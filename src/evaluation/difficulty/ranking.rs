@@ -3,6 +3,7 @@
 use super::Pairs;
 use crate::matcher::chunks::shuffle;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// The ranking task: the caption with its own image, and with the wrong one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -37,22 +38,30 @@ pub struct OneOfFive {
     pub share: f64,
 }
 
-/// Four others each, drawn from the right images of the file's other pairs with the seed. `None` for fewer than five pairs.
+/// Four others each, distinct and none of them the caption's own, drawn from the right images of the file's other pairs with the
+/// seed. `None` for fewer than five images.
 pub fn one_of_five(pairs: &Pairs<'_>, seed: u64) -> Option<OneOfFive> {
     let n = pairs.pairs.len();
-    if n < 5 {
+    let images: HashSet<u32> = pairs.pairs.iter().map(|p| p.right_image).collect();
+    if images.len() < 5 {
         return None;
     }
-    // A shuffled ring: the four next on it. Every image is drawn equally often, and nobody's own is among them.
+    // A shuffled ring: the four next images on it. Many captions may have one image, which is then passed over.
     let mut ring: Vec<usize> = (0..n).collect();
     shuffle(&mut ring, seed, 8_000);
     let first = ring.iter().enumerate().filter(|&(place, &i)| {
         let pair = &pairs.pairs[i];
         let query = pairs.text.padded(pair.text);
-        (1..5).all(|step| {
-            let other = &pairs.pairs[ring[(place + step) % n]];
-            other.right != pair.right && pairs.image.dot(&query, other.right) < pair.cti_right
-        })
+        let mut seen = vec![pair.right_image];
+        let others = (1..n).map(|step| &pairs.pairs[ring[(place + step) % n]]);
+        let mut others = others.filter(|other| {
+            let is_new = !seen.contains(&other.right_image);
+            if is_new {
+                seen.push(other.right_image);
+            }
+            is_new
+        });
+        others.by_ref().take(4).all(|other| pairs.image.dot(&query, other.right) < pair.cti_right)
     });
     Some(OneOfFive { captions: n as u64, share: first.count() as f64 / n as f64 })
 }
