@@ -196,12 +196,17 @@ fn checks_are_what_the_api_says() {
     block(async {
         let id = |row: u32| json!(index().catalog.id(mispair::words::Row(row)));
         let mut verdicts = std::collections::BTreeSet::new();
-        for row in 10..40 {
+        for row in 10..25 {
             let (own, other) = (id(row), id((row + 150) % 400));
             let caption = index().catalog.caption(mispair::words::Row(row));
+            let typed = |id: &Value| encoded(&typed(id));
+            let (own_id, other_id) = (typed(&own), typed(&other));
             for (ask, fields) in [
-                (json!({ "id": own, "image_id": other }), format!("id={own}&image={other}")),
-                (json!({ "caption": caption, "image_id": own }), format!("caption={}&image={own}", encoded(caption))),
+                (json!({ "id": own, "image_id": other }), format!("id={own_id}&image={other_id}")),
+                (
+                    json!({ "caption": caption, "image_id": own }),
+                    format!("caption={}&image={own_id}", encoded(caption)),
+                ),
             ] {
                 let mut ask = ask;
                 (ask["other_image"], ask["same_image"]) = (json!(0.5), json!(0.9));

@@ -48,7 +48,7 @@ fn answers_are_the_library_s() {
     let id = |row: u32| json!(catalog.id(Row(row)));
     block(async {
         let mut verdicts = std::collections::BTreeSet::new();
-        for row in (0..60).filter(|row| ![5, 6].contains(row)) {
+        for row in (0..30).filter(|row| ![5, 6].contains(row)) {
             // A sample beside its own image, beside another's, and its caption as if from outside.
             let answer = house.ask("/v1/verify", with_settings(json!({ "id": id(row) }))).await.ok();
             assert!(answer["evidence"].as_array().unwrap().iter().all(|l| l["id"] != id(row)), "nothing about itself");
@@ -97,7 +97,9 @@ fn vectors_and_finds_of_the_request() {
             (&line["from"], &line["domain"], &line["date"]),
             (&json!("web"), &json!("herald.example"), &json!("2016"))
         );
-        assert_eq!(answer["context"]["location"][0]["entities"], json!(["Oslo"]));
+        let places = answer["context"]["location"].as_array().unwrap();
+        let of_find = places.iter().find(|r| r["caption"] == "Oslo, seen from the hill").unwrap();
+        assert_eq!(of_find["entities"], json!(["Oslo"]));
         assert!(answer["skipped"].to_string().contains("1 finds by image show another image"), "{answer}");
         // The archive's own sample is found by its vector and by its text.
         let own = json!(index().catalog.id(row));

@@ -11,7 +11,7 @@ use crate::retrieve::Engine;
 use serde::Serialize;
 
 /// Bins of a histogram.
-const BINS: usize = 40;
+const BINS: std::ops::RangeInclusive<usize> = 8..=40;
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -178,6 +178,9 @@ fn groups(part: &super::super::Part, pairs: &Pairs<'_>, seed: u64) -> Vec<Group>
         let all = ctis.iter().flat_map(|c| [c.0, c.1]);
         let (from, to) = all.fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), c| (lo.min(c), hi.max(c)));
         let (from, to) = (f64::from(from), f64::from(to));
+        // Few scores in many bins are a comb, not a distribution.
+        let bins = (2.0 * (ctis.len() as f64).sqrt()).ceil() as usize;
+        let bins = bins.clamp(*BINS.start(), *BINS.end());
         Group {
             split: part.split.clone(),
             partition: part.partition.clone(),
@@ -185,8 +188,8 @@ fn groups(part: &super::super::Part, pairs: &Pairs<'_>, seed: u64) -> Vec<Group>
             missing_vectors: if number.is_none() { pairs.missing_vectors } else { 0 },
             ranking: ranking(ctis.iter().map(|c| (&c.0, &c.1))),
             one_of_five: if number.is_none() { one_of_five(pairs, seed) } else { None },
-            pristine: histogram(ctis.iter().map(|c| c.0), from, to, BINS),
-            falsified: histogram(ctis.iter().map(|c| c.1), from, to, BINS),
+            pristine: histogram(ctis.iter().map(|c| c.0), from, to, bins),
+            falsified: histogram(ctis.iter().map(|c| c.1), from, to, bins),
             block,
         }
     };
