@@ -140,14 +140,23 @@ impl Drop for Staging {
     }
 }
 
-/// Writes a file beside its place, then renames it there; what was there before is replaced. Missing parents are made.
-/// `print` may buffer, and must flush.
+/// Writes a file beside its place, then renames it there; what was there before is replaced. `print` may buffer, and
+/// must flush.
 pub fn write_file(to: &Path, print: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), Error> {
+    write(to, false, print)
+}
+
+/// The same; missing parents are made.
+pub fn write_file_deep(to: &Path, print: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), Error> {
+    write(to, true, print)
+}
+
+fn write(to: &Path, deep: bool, print: impl FnOnce(&mut fs::File) -> io::Result<()>) -> Result<(), Error> {
     let name = to.file_name().ok_or_else(|| Error::BadPath(to.into()))?;
     let parent = parent_of(to);
     let (site, mut file) = {
         let mut all = under_construction();
-        let parents = make_parents(&parent)?;
+        let parents = if deep { make_parents(&parent)? } else { Vec::new() };
         let prefix = hidden_prefix(name);
         remove_dead(&parent, &prefix);
         let make = |hidden: &Path| fs::OpenOptions::new().read(true).write(true).create_new(true).open(hidden);
@@ -170,7 +179,8 @@ pub fn write_file(to: &Path, print: impl FnOnce(&mut fs::File) -> io::Result<()>
 fn make_parents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let made: Vec<PathBuf> = folder.ancestors().take_while(|p| !p.exists()).map(Path::to_path_buf).collect();
     fs::create_dir_all(folder).map_err(|e| {
-        Site { hidden: folder.into(), parents: made.clone() }.clear();
+        // Those that were made, and nothing else.
+        made.iter().for_each(|made| drop(fs::remove_dir(made)));
         io_at(folder)(e)
     })?;
     Ok(made)
@@ -301,7 +311,7 @@ fn sync_tree(folder: &Path) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn write(staging: &Staging, text: &str) {
+    fn mark(staging: &Staging, text: &str) {
         fs::write(staging.folder().join("mark"), text).unwrap();
     }
 
@@ -310,13 +320,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("a/b/index");
         let staging = Staging::begin(&target, false, "mark").unwrap();
-        write(&staging, "one");
+        mark(&staging, "one");
         assert!(!target.exists());
         staging.publish().unwrap();
         assert_eq!(fs::read_to_string(target.join("mark")).unwrap(), "one");
         assert!(matches!(Staging::begin(&target, false, "mark"), Err(Error::Exists(_))));
         let staging = Staging::begin(&target, true, "mark").unwrap();
-        write(&staging, "two");
+        mark(&staging, "two");
         assert_eq!(fs::read_to_string(target.join("mark")).unwrap(), "one");
         staging.publish().unwrap();
         assert_eq!(fs::read_to_string(target.join("mark")).unwrap(), "two");
@@ -338,8 +348,8 @@ mod tests {
         let target = dir.path().join("index");
         let (slow, fast) =
             (Staging::begin(&target, false, "mark").unwrap(), Staging::begin(&target, false, "mark").unwrap());
-        write(&slow, "slow");
-        write(&fast, "fast");
+        mark(&slow, "slow");
+        mark(&fast, "fast");
         fast.publish().unwrap();
         assert!(matches!(slow.publish(), Err(Error::Exists(_))));
         assert_eq!(fs::read_to_string(target.join("mark")).unwrap(), "fast");
@@ -366,6 +376,20 @@ mod tests {
         fs::create_dir(dir.path().join("a")).unwrap();
         drop(Staging::begin(&dir.path().join("a/b/c/index"), false, "mark").unwrap());
         assert!(dir.path().join("a").exists() && !dir.path().join("a/b").exists());
+    }
+
+    #[test]
+    fn what_stands_where_a_parent_should_be_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("diary");
+        fs::write(&file, "dear").unwrap();
+        assert!(Staging::begin(&file.join("index"), false, "mark").is_err());
+        assert!(Staging::begin(&file.join("a/index"), true, "mark").is_err());
+        assert!(write_file_deep(&file.join("part"), |_| Ok(())).is_err());
+        assert!(write_file(&file.join("part"), |_| Ok(())).is_err());
+        assert!(write_file(&dir.path().join("nowhere/part"), |_| Ok(())).is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "dear");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no litter");
     }
 
     #[test]

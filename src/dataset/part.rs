@@ -16,7 +16,7 @@ use crate::matcher::pair::Pair;
 use crate::matcher::run::{ChunkPairs, Unit};
 use crate::matcher::swaps::Swap;
 use crate::matcher::{Agreement, Selection};
-use crate::publish::write_file;
+use crate::publish::write_file_deep;
 use crate::wire::{self, File, FileWriter, Kind};
 use crate::words::Row;
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ impl Part {
         let label = serde_json::to_vec(&label).map_err(|e| Error::at(to)(&e))?;
         let pairs: Vec<u32> = self.found.iter().flat_map(|f| &f.pairs).flat_map(pair_words).collect();
         let swaps: Vec<u32> = self.found.iter().flat_map(|f| &f.swaps).flat_map(swap_words).collect();
-        write_file(to, |file| {
+        write_file_deep(to, |file| {
             let fill = || -> Result<(), wire::Error> {
                 let mut out = FileWriter::over(file.try_clone().map_err(at(to))?, to, Kind::Part, 4)?;
                 out.section("terms", &self.terms.bytes())?;
