@@ -153,6 +153,47 @@ const tests = {
     await context.close();
   },
 
+  async "a caption checked: evidence, verdict, margins"({ browser, url }) {
+    const { context, page, wrong } = await open(browser);
+    await page.goto(url);
+    await page.getByRole("link", { name: "Check", exact: true }).click();
+    await page.waitForURL(/\/check/);
+    await shot(page, "check-begin");
+    await accessible(page, "check, begin");
+    // A caption beside its own image, as if from outside: the archive's image carried it.
+    const first = page.locator(".group").first().locator(".tile a").first();
+    const caption = await first.locator(".caption").innerText();
+    await first.click();
+    await page.locator(".stamp").waitFor();
+    assert.equal(await page.locator(".asked .caption").innerText(), caption);
+    assert.equal(await page.locator(".stamp.accurate").count(), 1);
+    assert.match(await page.locator(".stamp .eyebrow").innerText(), /rule 1/i);
+    assert.equal(await page.locator(".rules .met").count() > 0, true);
+    await shot(page, "check-accurate");
+    await accessible(page, "check, accurate");
+    const [evidence, verdict] = await Promise.all(["#by-image", "#verdict"].map((at) => page.locator(at).evaluate((e) => {
+      const all = [...document.querySelectorAll("h2")];
+      return all.indexOf(e);
+    })));
+    assert(evidence < verdict, "lines of evidence come before the verdict");
+    // Beside the image of another: whatever the rules say, they say by how much.
+    await page.goto(`${url}/check`);
+    await page.locator(".group").last().locator(".tile a").first().click();
+    await page.locator(".stamp").waitFor();
+    assert.equal(await page.locator(".rules li").count(), 3);
+    await shot(page, "check-other");
+    await accessible(page, "check, another image");
+    await page.getByLabel("A caption", { exact: true }).fill("Nobody wrote <b>this</b>");
+    await page.getByLabel(/or the id of a sample/).fill("");
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.locator(".stamp.open").waitFor();
+    assert.equal(await page.locator(".asked .caption").innerText(), "Nobody wrote <b>this</b>");
+    await page.getByText("Copy as curl or Python").click();
+    assert.match(await page.locator("pre").first().innerText(), /\/v1\/verify/);
+    assert.deepEqual(wrong, []);
+    await context.close();
+  },
+
   async "a vector from a file"({ browser, url }) {
     const { context, page, wrong } = await open(browser);
     await page.goto(url);
@@ -177,6 +218,9 @@ const tests = {
 
   async "without scripts"({ browser, url }) {
     const { context, page, wrong } = await open(browser, { javaScriptEnabled: false });
+    await page.goto(`${url}/check`);
+    await page.locator(".group .tile a").first().click();
+    await page.locator(".stamp").waitFor();
     await page.goto(url);
     await page.locator("[name=words]").fill("stadium");
     await page.getByRole("button", { name: "Search" }).click();
@@ -235,6 +279,7 @@ const tests = {
       const id = await page.locator(".tile .id").first().innerText();
       for (const [what, path] of [
         ["begin", "/"], ["hits", `/?by=id&id=${id}&adversarial=on`], ["explain", `/explain?id=${id}`],
+        ["check-begin", "/check"], ["check", `/check?id=${id}&image=${id}&same_image=0.5&other_image=0.4`],
         ["status", "/status"], ["trouble", "/?by=id&id=nosuch"],
       ]) {
         await page.goto(url + path);
