@@ -388,7 +388,7 @@ def main():
             for job in what:
                 if args.quick and job == "full" and case.name != "part":
                     continue
-                # Folders that embed makes on the way to its target are not yet brought to the disk by name.
+                # What embed goes on with is written beside its target and removed: nothing that this check could judge.
                 if job == "power" and case.name == "embed":
                     continue
                 case.restore()

@@ -175,6 +175,12 @@ fn write(to: &Path, deep: bool, print: impl FnOnce(&mut fs::File) -> io::Result<
     sync_name(&parent, &site.parents)
 }
 
+/// Makes a folder and what is missing of its path, all brought to the disk where it is listed; one that is there will do.
+pub fn make_folder(folder: &Path) -> Result<(), Error> {
+    let made = make_parents(folder)?;
+    made.iter().filter(|p| !p.as_os_str().is_empty()).try_for_each(|p| sync_folder(&parent_of(p)))
+}
+
 /// Makes what is missing of a folder's path; what was made, the deepest first.
 fn make_parents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let made: Vec<PathBuf> = folder.ancestors().take_while(|p| !p.exists()).map(Path::to_path_buf).collect();

@@ -310,7 +310,7 @@ impl Work {
         if job.restart && folder.is_dir() {
             clear(&folder)?;
         }
-        fs::create_dir_all(&folder).map_err(at(&folder))?;
+        publish::make_folder(&folder)?;
         let open = |name: &str| {
             let path = folder.join(name);
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(at(&path))
