@@ -79,7 +79,7 @@ def measured(folder, rows, exact):
     exact_s = run("match", index, *split, "--exact", "--out", folder / "exact")[0] if exact else None
     gb = sum(f.stat().st_size for f in index.iterdir()) / 1e9
     return dict(rows=rows, build_s=build_s, build_mb=build_mb, gb=gb, query_ms=1e3 / enough["qps"], match_s=match_s, match_mb=match_mb, exact_s=exact_s,
-                ef=enough["ef"], recall=enough["recall"], qps=enough["qps"], p99_us=enough["p99_us"], visited=enough["visited"], selection=summary["selection"], agreement=summary.get("agreement"))
+                ef=enough["ef"], recall=enough["recall"], qps=enough["qps"], p99_us=enough["p99_us"], visited=enough["visited"], selection="graph" if summary["selection"]["all_with_all"] == 0 else "exact", agreement=summary.get("agreement"))
 
 
 def plot(points, path):

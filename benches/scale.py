@@ -80,7 +80,7 @@ def counted(dataset):
         agreed = [p["agreement"] for p in parts if p.get("agreement")]
         out[split["split"]["name"]] = dict(
             captions=sum(p["captions"] for p in parts), chunks=sum(p["chunks"] for p in parts), pairs=sum(p["pairs"] for p in parts),
-            through=sorted({p["selection"] for p in parts}),
+            through=sorted({way for p in parts for way, captions in p["selection"].items() if captions}),
             agreement=[sum(a["same"] for a in agreed), sum(a["captions"] for a in agreed)] if agreed else None)
     merged = summary.get("merged_balanced")
     if merged:

@@ -297,6 +297,24 @@ fn from_match_to_hydrated_rows() {
     );
 }
 
+/// Whoever asks for a graph where none serves is told so, and why.
+#[test]
+fn matching_says_why_no_graph_is_used() {
+    let matched = |split: &str, more: &str| {
+        DESK.run(&format!("match index --split {split} --out graphed --force{more}")).ok().err
+    };
+    let exactly = "matched exactly, not through a graph: ";
+    let err = matched("scene_resnet_place", " --graph");
+    assert!(err.contains(&format!("scene_resnet_place: {exactly}scores are dot products")), "{err}");
+    let err = matched("semantics_clip_text_text", " --graph");
+    assert!(err.contains(&format!("{exactly}the index has no graph of this modality")), "{err}");
+    let err = matched("person_sbert_text_text", " --graph --waive person_box --waive place");
+    assert!(err.contains(&format!("{exactly}swaps are chosen")), "{err}");
+    let err = matched("person_sbert_text_text", " --graph --waive person_box --waive place --no-balance");
+    assert!(err.contains(&format!("{exactly}posting lists")), "{err}");
+    assert!(!matched("scene_resnet_place", "").contains(exactly), "nobody asked");
+}
+
 #[test]
 fn the_whole_demo() {
     let dir = tempfile::tempdir().unwrap();

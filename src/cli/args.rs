@@ -257,7 +257,8 @@ pub struct Query {
 /// Which engine answers.
 #[derive(Debug, Clone, Copy, ClapArgs)]
 pub struct EngineArgs {
-    /// Scan: the answer that defines what is right. Default: whatever is cheapest; the plan says which it was.
+    /// Scan: the answer that defines what is right. Default: whatever is cheapest; an answer's plan, and the
+    /// summary.json of a dataset, say which it was.
     #[arg(long, conflicts_with = "graph")]
     pub exact: bool,
     /// Walk the graph, whatever it costs, wherever there is one that serves the order.

@@ -9,8 +9,10 @@ use crate::dataset::{self, Run, SUMMARY, Terms};
 use crate::import::Talk;
 use crate::index::Index;
 use crate::kernels;
+use crate::matcher::no_walk;
 use crate::matcher::run::{Outcome, Settings, Unit, run as match_all, units};
 use crate::publish::{self, Staging};
+use crate::retrieve::Engine;
 use anyhow::{Context, Result};
 use std::io::{self, Write};
 use std::path::Path;
@@ -83,6 +85,11 @@ pub(super) fn make(
 ) -> Result<Outcome> {
     let bounds = bind(index, splits, settings)?;
     bounds.iter().for_each(|bound| say_unknown(bound, talk));
+    if settings.engine == Engine::Graph {
+        for (bound, why) in bounds.iter().filter_map(|b| Some((b, no_walk(b, settings.balance)?))) {
+            talk.note(&format!("{}: matched exactly, not through a graph: {why}", bound.split.name));
+        }
+    }
     let captions: usize = units(&bounds, settings).iter().map(|unit| captions_of(&bounds, unit)).sum();
     talk.begin("matching", captions as u64);
     let start = Instant::now();
@@ -152,7 +159,7 @@ pub(super) fn print(outcome: &Outcome, out: &mut impl Write) -> Result<()> {
         .splits
         .iter()
         .flat_map(|(name, partitions)| partitions.iter().map(move |p| (name, p)))
-        .filter_map(|(name, p)| Some((name, &p.name, p.summary.agreement?)))
+        .filter_map(|(name, p)| Some((name, &p.name, p.summary.selection, p.summary.agreement?)))
         .collect();
     for (partition, merged) in outcome.merged.iter().flatten() {
         let pairs: Vec<_> = merged.blocks.iter().flat_map(|b| &b.pairs).collect();
@@ -168,10 +175,16 @@ pub(super) fn print(outcome: &Outcome, out: &mut impl Write) -> Result<()> {
         ]);
     }
     writeln!(out, "{rows}")?;
-    for (name, partition, agreement) in agreed {
+    for (name, partition, how, agreement) in agreed {
         writeln!(
             out,
-            "{name}, {partition}: chosen through graphs; a full scan chooses the same for {} of {} sampled captions",
+            "{name}, {partition}: {} captions by a walk, {} by CTI, {} by a scan after a walk, {} by a scan, {} all with all; a \
+             full scan chooses the same for {} of {} sampled captions",
+            count(how.graph),
+            count(how.graph_by_cti),
+            count(how.graph_then_scan),
+            count(how.exact_scan),
+            count(how.all_with_all),
             count(agreement.same),
             count(agreement.captions)
         )?;

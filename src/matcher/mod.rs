@@ -40,4 +40,4 @@ mod tiles;
 mod units;
 mod walk;
 
-pub use walk::{Agreement, Selection};
+pub use walk::{Agreement, Selection, no_walk};

@@ -45,9 +45,9 @@ pub struct PartitionSummary {
     pub trimmed_hard: usize,
     /// Pairs from L that balancing dropped.
     pub trimmed_easy: usize,
-    /// How pairs were selected.
+    /// How pairs were selected, in captions.
     pub selection: Selection,
-    /// How often a full scan chooses the same pair, where graphs chose.
+    /// How often a full scan chooses the same pair, where graphs chose any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agreement: Option<Agreement>,
     /// How swaps were chosen, for a split balanced by swaps.
@@ -113,7 +113,7 @@ pub(super) fn finish_partition(
         captions: found.iter().map(|c| c.captions).sum(),
         chunks: cut.len(),
         without_candidate: found.iter().map(|c| c.without_candidate).sum(),
-        selection: found.iter().map(|c| c.selection).max().unwrap_or_default(),
+        selection: found.iter().map(|c| c.selection).fold(Selection::default(), Selection::and),
         agreement: found
             .iter()
             .filter_map(|c| c.agreement)

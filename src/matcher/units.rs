@@ -86,6 +86,7 @@ pub fn match_chunk(
         let (edges, without_candidate) = edges(&jobs[j], progress);
         found[j] = ChunkPairs {
             captions: jobs[j].pristine.len(),
+            selection: Selection::all_with_all(jobs[j].pristine.len()),
             without_candidate,
             pairs: Vec::new(),
             possible_swaps: edges.len(),
@@ -95,14 +96,16 @@ pub fn match_chunk(
     }
     let (walked, selected): (Vec<usize>, Vec<usize>) = selected.into_iter().partition(|&j| by_graph(&jobs[j], engine));
     for j in walked {
-        let pairs = select_by_graph(&jobs[j], progress);
-        let agreement = Some(agreement(&jobs[j], &pairs));
-        found[j] = ChunkPairs { selection: Selection::Graph, agreement, ..ChunkPairs::of(pairs) };
+        let (pairs, selection) = select_by_graph(&jobs[j], engine, progress);
+        // Where all were scanned, a scan would be compared with a scan.
+        let agreement = (selection.walked() > 0).then(|| agreement(&jobs[j], &pairs));
+        found[j] = ChunkPairs { selection, agreement, ..ChunkPairs::of(pairs) };
     }
     let (numbers, jobs): (Vec<usize>, Vec<Job<'_>>) =
         jobs.into_iter().enumerate().filter(|(j, _)| selected.contains(j)).unzip();
     for (j, pairs) in numbers.into_iter().zip(select(&jobs, progress)) {
-        found[j] = ChunkPairs::of(pairs);
+        let selection = Selection::all_with_all(pairs.len());
+        found[j] = ChunkPairs { selection, ..ChunkPairs::of(pairs) };
     }
     found
 }

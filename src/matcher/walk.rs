@@ -3,8 +3,8 @@
 use super::best::Job;
 use super::pair::Pair;
 use super::select::select;
-use crate::constraints::Subject;
-use crate::retrieve::{Candidates, Class, Engine, Retriever, Sight, Wanted};
+use crate::constraints::{Balance, Bound, Subject};
+use crate::retrieve::{Candidates, Engine, Retriever, Sight, Strategy, Wanted};
 use crate::words::Row;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,18 +22,59 @@ const SAMPLED: usize = 200;
 /// … and at least one in so many.
 const SAMPLED_OF: usize = 50;
 
-/// How pairs were selected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Selection {
-    /// All with all: the pairs that define what is right.
-    #[default]
-    Exact,
-    /// Caption by caption, through graphs.
-    Graph,
+/// How pairs were selected: captions, by the way that was taken to the best of H (of all, where the split's order is that of CTI).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// All with all, or by posting lists: the pairs that define what is right.
+    pub all_with_all: usize,
+    /// By a walk in the split's order.
+    pub graph: usize,
+    /// By a walk through the images that beat the caption's own.
+    pub graph_by_cti: usize,
+    /// By a walk that was given up, or found nothing, and a scan.
+    pub graph_then_scan: usize,
+    /// By a scan, which was cheaper.
+    pub exact_scan: usize,
 }
 
-/// How often a full scan chooses the same, over a seeded sample of captions.
+impl Selection {
+    /// So many captions, all with all.
+    pub(super) fn all_with_all(captions: usize) -> Selection {
+        Selection { all_with_all: captions, ..Selection::default() }
+    }
+
+    /// Captions that a graph chose for, be it that a scan had to make sure.
+    pub fn walked(&self) -> usize {
+        self.graph.saturating_add(self.graph_by_cti).saturating_add(self.graph_then_scan)
+    }
+
+    /// Of both. (Counts are read from parts, too: whatever they say, nothing overflows.)
+    #[must_use]
+    pub fn and(self, other: Selection) -> Selection {
+        Selection {
+            all_with_all: self.all_with_all.saturating_add(other.all_with_all),
+            graph: self.graph.saturating_add(other.graph),
+            graph_by_cti: self.graph_by_cti.saturating_add(other.graph_by_cti),
+            graph_then_scan: self.graph_then_scan.saturating_add(other.graph_then_scan),
+            exact_scan: self.exact_scan.saturating_add(other.exact_scan),
+        }
+    }
+
+    fn of(strategy: Strategy) -> Selection {
+        let mut one = Selection::default();
+        match strategy {
+            Strategy::Graph => one.graph = 1,
+            Strategy::GraphByCti => one.graph_by_cti = 1,
+            Strategy::GraphThenScan => one.graph_then_scan = 1,
+            Strategy::ExactScan => one.exact_scan = 1,
+            Strategy::ExactPostings | Strategy::None => one.all_with_all = 1,
+        }
+        one
+    }
+}
+
+/// How often a full scan chooses the same, over captions at even steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Agreement {
     /// Captions matched both ways.
@@ -42,10 +83,21 @@ pub struct Agreement {
     pub same: usize,
 }
 
-/// Are this chunk's captions matched through graphs?
+/// Why no graph serves the matching of this split; `None` where one does. `balance`: swaps are to be chosen where a split is
+/// balanced by them.
+pub fn no_walk(bound: &Bound<'_>, balance: bool) -> Option<&'static str> {
+    match () {
+        () if balance && bound.split.balance_images == Balance::Swaps => {
+            Some("swaps are chosen from all couples that could be swapped")
+        }
+        () if bound.has_postings() => Some("posting lists leave few candidates, and all of them are compared"),
+        () => Retriever::new(bound).no_graph(),
+    }
+}
+
+/// Are this chunk's captions matched through graphs? Of a split whose pairs are chosen caption by caption.
 pub(super) fn by_graph(job: &Job<'_>, engine: Engine) -> bool {
-    let retriever = Retriever::new(job.bound);
-    let serves = retriever.no_graph().is_none() && !job.bound.has_postings();
+    let serves = no_walk(job.bound, false).is_none();
     let share = job.rows.len() as f64 / job.bound.search.len().max(1) as f64;
     let width = job.bound.search.dim().min(THEIR_WIDTH);
     let large = job.rows.len().saturating_mul(width) >= LEAST_SAMPLES * THEIR_WIDTH;
@@ -57,25 +109,29 @@ pub(super) fn by_graph(job: &Job<'_>, engine: Engine) -> bool {
 }
 
 /// For every pristine row, in order, the pair that walks find; `None` where no candidate is admissible. A walk that comes to
-/// cost as much as a scan ends in one.
-pub(super) fn select_by_graph(job: &Job<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<Option<Pair>> {
+/// cost as much as a scan ends in one, unless `engine` forces it.
+pub(super) fn select_by_graph(
+    job: &Job<'_>,
+    engine: Engine,
+    progress: &(dyn Fn(u64) + Sync),
+) -> (Vec<Option<Pair>>, Selection) {
     let retriever = Retriever::new(job.bound);
     let among = Candidates { rows: &job.candidates, count: job.candidates.count() as u64 };
+    let wanted = Wanted { k: 1, engine, sight: Sight::Closest };
     let one = |&pristine: &Row| {
         let subject = Subject::of_row(job.bound, pristine);
-        let own = subject.own_cti()?;
-        let classes = if retriever.ranks_by_cti() { &[Class::Any][..] } else { &[Class::Hard, Class::Easy] };
-        let found = classes.iter().find_map(|&class| {
-            let wanted = Wanted { k: 1, class, engine: Engine::Auto, sight: Sight::Closest };
-            // Widths were checked when the split was bound.
-            retriever.best(&subject, among, wanted).ok()?.best.pop()
-        });
+        // Widths were checked when the split was bound.
+        let found = retriever.hard_first(&subject, among, wanted).ok();
         progress(1);
-        let found = found?;
-        let cti = job.bound.cti(&subject, found.row)?;
-        Some(Pair { pristine, falsified: found.row, score: found.score, cti_pristine: own, cti_falsified: cti })
+        let pair = found.as_ref().and_then(|found| {
+            let (best, own) = (found.best.first()?, subject.own_cti()?);
+            let cti = job.bound.cti(&subject, best.row)?;
+            Some(Pair { pristine, falsified: best.row, score: best.score, cti_pristine: own, cti_falsified: cti })
+        });
+        (pair, found.map_or_else(Selection::default, |found| Selection::of(found.strategy)))
     };
-    job.pristine.par_iter().map(one).collect()
+    let (pairs, ways): (Vec<_>, Vec<_>) = job.pristine.par_iter().map(one).unzip();
+    (pairs, ways.into_iter().fold(Selection::default(), Selection::and))
 }
 
 /// Matches some of the captions by a full scan, too. `pairs`: one entry a pristine row.

@@ -84,9 +84,10 @@ impl Hit {
 /// How an answer was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Which way was taken; `none` where the caption itself fails a rule.
+    /// Which way was taken (where H comes before L, to H; where one result an image was asked for, at last); `none` where the
+    /// caption itself fails a rule.
     pub strategy: Strategy,
-    /// Why this one.
+    /// Why this one, and which other ways were taken before or after it.
     pub reason: String,
     /// The steps, in order.
     pub stages: Vec<Cow<'static, str>>,
@@ -95,7 +96,8 @@ pub struct Plan {
     /// Candidates whose score was computed.
     pub scored: u64,
     /// Candidates rejected, by the first rule that failed. Rules about two sides are tested only for candidates
-    /// that would have entered the answer so far, so their counts depend on how many threads shared the work.
+    /// that would have entered the answer so far, so their counts depend on how many threads shared the work. Where an answer took
+    /// several ways or passes, the rejections of each are counted.
     pub rejected: RuleCounts,
     /// Candidates of the pool that meet every rule about one side.
     pub eligible: u64,

@@ -4,7 +4,7 @@ use super::{Answer, Error, Hit, Plan, Step, Steps};
 use crate::constraints::RuleCounts;
 use crate::index::{Index, Modality};
 use crate::kernels::Block;
-use crate::retrieve::{self, Asked, Candidates, Engine};
+use crate::retrieve::{self, Asked, Candidates, Engine, Ranked};
 use crate::rows::RowSet;
 use crate::words::{Order, Row};
 use std::collections::HashSet;
@@ -63,13 +63,16 @@ pub fn plain_batch(
     let eligible = set.as_ref().map_or(modality.matrix.len(), RowSet::count) as u64;
     let among = set.as_ref().map(|rows| Candidates { rows, count: eligible });
     steps.ends(Step::Filter);
-    let mut k = wanted.k;
+    let (mut k, mut before) = (wanted.k, Vec::<Ranked>::new());
     let found = loop {
         let wants =
             Asked { k, order: wanted.order, among, engine: wanted.engine, sight: wanted.ef.into(), likely: 1.0 };
         let mut found = retrieve::plain(modality, queries, wants)?;
         if !wanted.unique_image {
             break found;
+        }
+        for (found, before) in found.iter_mut().zip(&before) {
+            found.follows(before);
         }
         // A longer list loses nothing: it grows until every query has k images, or everything.
         let mut complete = true;
@@ -83,7 +86,7 @@ pub fn plain_batch(
         if complete {
             break found;
         }
-        k = k.saturating_mul(4);
+        (k, before) = (k.saturating_mul(4), found);
     };
     steps.ends(Step::Search);
     let steps = steps.shared_by(found.len());

@@ -4,7 +4,7 @@ use super::eligible::{Eligible, pool};
 use super::explain::explain;
 use super::{Answer, Eligibility, Error, Hit, Plan, Step, Steps};
 use crate::constraints::{Bound, Rule, RuleCounts, Subject};
-use crate::retrieve::{self, Candidates, Class, Engine, Retrieved, Retriever, Strategy};
+use crate::retrieve::{self, Candidates, Engine, Retrieved, Retriever, Strategy};
 use crate::words::{Row, Scored};
 use std::sync::Arc;
 use std::time::Instant;
@@ -147,7 +147,7 @@ struct Search<'s, 'a> {
     searcher: &'s Searcher<'a>,
     subject: &'s Subject,
     eligible: &'s Eligible,
-    /// The last retrieval, its counts those of all.
+    /// The last retrieval, its counts and reasons those of all.
     last: Option<Retrieved>,
 }
 
@@ -178,33 +178,20 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn ranked(&mut self, k: usize, wanted: Wanted) -> Result<Vec<Scored>, Error> {
-        self.last = None;
         let retriever = Retriever::new(&self.searcher.bound);
-        let mut top = |k, class| {
-            let among = Candidates { rows: &self.eligible.rows, count: self.eligible.count };
-            let wanted = retrieve::Wanted { k, class, engine: wanted.engine, sight: wanted.ef.into() };
-            let mut found = retriever.best(self.subject, among, wanted)?;
-            let best = std::mem::take(&mut found.best);
-            if let Some(before) = self.last.take() {
-                found.visited += before.visited;
-                found.scored += before.scored;
-                found.rejected.merge(&before.rejected);
-                if found.strategy != before.strategy {
-                    found.reason = format!("{}; then: {}", before.reason, found.reason);
-                    found.strategy = before.strategy;
-                }
-            }
-            self.last = Some(found);
-            Ok::<_, Error>(best)
+        let among = Candidates { rows: &self.eligible.rows, count: self.eligible.count };
+        let hard_first = wanted.adversarial && self.subject.own_cti().is_some();
+        let wanted = retrieve::Wanted { k, engine: wanted.engine, sight: wanted.ef.into() };
+        let mut found = match hard_first {
+            true => retriever.hard_first(self.subject, among, wanted)?,
+            false => retriever.best(self.subject, among, wanted)?,
         };
-        if !wanted.adversarial || self.subject.own_cti().is_none() || retriever.ranks_by_cti() {
-            return top(k, Class::Any);
-        }
-        let mut found = top(k, Class::Hard)?;
-        if found.len() < k {
-            found.extend(top(k - found.len(), Class::Easy)?);
-        }
-        Ok(found)
+        let best = std::mem::take(&mut found.best);
+        self.last = Some(match &self.last {
+            Some(before) => found.after(before),
+            None => found,
+        });
+        Ok(best)
     }
 
     fn plan(&self, adversarial: bool) -> Plan {

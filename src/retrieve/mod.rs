@@ -52,24 +52,11 @@ pub enum Engine {
     Graph,
 }
 
-/// Which candidates, by how CLIP likes them beside the caption's own image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// All.
-    Any,
-    /// H: CTI(f) ≥ CTI(p).
-    Hard,
-    /// L: the others.
-    Easy,
-}
-
-/// What is wanted.
+/// What is wanted of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// How many: at least 1.
     pub k: usize,
-    /// Of these.
-    pub class: Class,
     /// By this engine.
     pub engine: Engine,
     /// How closely a walk looks.
@@ -129,6 +116,26 @@ pub struct Retrieved {
     pub scored: u64,
     /// Candidates tested and rejected, by the first rule that failed; where a scan followed a walk, by each.
     pub rejected: RuleCounts,
+}
+
+impl Retrieved {
+    /// This one, after `before`, which it does not undo: the work of both, and both reasons. What was found, and how, is this one's.
+    pub fn after(mut self, before: &Retrieved) -> Retrieved {
+        self.visited += before.visited;
+        self.scored += before.scored;
+        self.rejected.merge(&before.rejected);
+        self.reason = then(&before.reason, before.strategy, &self.reason, self.strategy);
+        self
+    }
+}
+
+/// Two reasons in the order of their steps, the second by another strategy than the first maybe; one, if they are the same.
+fn then(first: &str, how: Strategy, second: &str, by: Strategy) -> String {
+    match (first == second, how == by) {
+        (true, true) => first.to_owned(),
+        (_, true) => format!("{first}; then: {second}"),
+        (_, false) => format!("{first}; then {by}: {second}"),
+    }
 }
 
 /// How an answer was found; see the picture above.

@@ -32,7 +32,7 @@ pub fn plain(modality: &Modality, queries: &Block, asked: Asked<'_>) -> Result<V
         best,
         strategy: Strategy::ExactScan,
         reason: reason.clone(),
-        visited: scored,
+        visited: asked.count(modality),
         scored,
     });
     Ok(each.collect())

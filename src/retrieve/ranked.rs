@@ -1,7 +1,7 @@
 //! The best rows of one modality for one query: a walk through its graph, a scan, or one after the other.
 
 use super::plan::{accepted_ef, scan_cost, walk_cost};
-use super::{Candidates, Engine, Sight, Strategy};
+use super::{Candidates, Engine, Sight, Strategy, then};
 use crate::exact::{Error, Exact, Pool};
 use crate::graph::Effort;
 use crate::index::Modality;
@@ -42,6 +42,15 @@ pub struct Ranked {
     pub scored: u64,
 }
 
+impl Ranked {
+    /// It was found after `before`, which asked for fewer: the work of both, and both reasons.
+    pub fn follows(&mut self, before: &Ranked) {
+        self.visited += before.visited;
+        self.scored += before.scored;
+        self.reason = then(&before.reason, before.strategy, &self.reason, self.strategy);
+    }
+}
+
 /// Why no graph serves this order; `None` where one does.
 pub(super) fn no_graph(modality: &Modality, order: Order) -> Option<&'static str> {
     match () {
@@ -55,7 +64,7 @@ pub(super) fn no_graph(modality: &Modality, order: Order) -> Option<&'static str
 }
 
 impl Asked<'_> {
-    fn count(&self, modality: &Modality) -> u64 {
+    pub(super) fn count(&self, modality: &Modality) -> u64 {
         self.among.map_or(modality.matrix.len() as u64, |a| a.count)
     }
 
@@ -76,6 +85,8 @@ impl Asked<'_> {
         }
         let (walk, scan) = (walk_cost(graph, ef, share), scan_cost(count));
         if walk > scan {
+            // Wide beams are judged by measured ones, which knows no end; a walk has one.
+            let (ef, walk) = ((ef as u64).min(count), walk.min(modality.matrix.len() as u64));
             return Err(format!(
                 "{:.4}% of the rows may be taken: a walk to {ef} of them would visit about {walk} rows, and a scan costs as much \
                  as visiting {scan}",

@@ -3,7 +3,7 @@
 use super::beats::Beats;
 use super::plan::{scan_cost, walk_cost};
 use super::ranked::{Asked, no_graph, ranked};
-use super::{Candidates, Class, Engine, Retrieved, Strategy, Wanted};
+use super::{Candidates, Engine, Retrieved, Strategy, Wanted};
 use crate::constraints::{Bound, Rule, RuleCounts, Subject};
 use crate::exact::Error;
 use crate::graph::Effort;
@@ -19,6 +19,17 @@ const MOST_BY_CTI_EF: usize = 1024;
 const IN_SIGHT: usize = 6;
 /// Where at least this share does, they are met soon enough in the split's own order.
 const OFTEN: f64 = 0.02;
+
+/// Which candidates, by how CLIP likes them beside the caption's own image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// All.
+    Any,
+    /// H: CTI(f) ≥ CTI(p).
+    Hard,
+    /// L: the others.
+    Easy,
+}
 
 /// A split bound to an index, with the graphs it can use.
 #[derive(Debug, Clone, Copy)]
@@ -88,15 +99,57 @@ impl<'s, 'a> Retriever<'s, 'a> {
         }
     }
 
-    /// The best candidates of a caption. The rules about its own side must hold; `Hard` and `Easy` need its CTI.
+    /// The best candidates of a caption. The rules about its own side must hold.
     ///
     /// # Errors
     /// Vectors of another width.
     pub fn best(&self, subject: &Subject, among: Candidates<'_>, wanted: Wanted) -> Result<Retrieved, Error> {
+        self.of_class(subject, among, wanted, Class::Any, false)
+    }
+
+    /// The best candidates of a caption whose CTI is known, H before L. The strategy is that by which H was found.
+    ///
+    /// # Errors
+    /// Vectors of another width.
+    pub fn hard_first(&self, subject: &Subject, among: Candidates<'_>, wanted: Wanted) -> Result<Retrieved, Error> {
+        if self.ranks_by_cti() {
+            return self.best(subject, among, wanted);
+        }
+        let k = wanted.k;
+        let mut hard = self.of_class(subject, among, wanted, Class::Hard, true)?;
+        if hard.best.len() >= k {
+            return Ok(hard);
+        }
+        let fewer = Wanted { k: k - hard.best.len(), ..wanted };
+        let mut easy = self.of_class(subject, among, fewer, Class::Easy, false)?;
+        let mut rest = std::mem::take(&mut easy.best);
+        let mut strategy = hard.strategy;
+        let mut all = std::mem::take(&mut hard.best);
+        let mut found = easy.after(&hard);
+        if all.len() + rest.len() < k && strategy == Strategy::GraphByCti {
+            // L is complete; of H there may be more that a walk by CTI had out of sight.
+            let mut sure = self.of_class(subject, among, wanted, Class::Hard, false)?;
+            (all, strategy) = (std::mem::take(&mut sure.best), sure.strategy);
+            found = sure.after(&found);
+        }
+        rest.truncate(k.saturating_sub(all.len()));
+        all.append(&mut rest);
+        Ok(Retrieved { best: all, strategy, ..found })
+    }
+
+    /// The best of a class: fewer than k only where fewer exist, or where H was looked for by CTI.
+    fn of_class(
+        &self,
+        subject: &Subject,
+        among: Candidates<'_>,
+        wanted: Wanted,
+        class: Class,
+        by_cti: bool,
+    ) -> Result<Retrieved, Error> {
         let own = subject.own_cti().unwrap_or(f32::NEG_INFINITY);
         let beats = self.images.zip(subject.vectors.clip_text.as_deref());
-        let beats = beats.filter(|_| wanted.class != Class::Any).map(|(images, text)| Beats::new(images, text, own));
-        let test = Test { retriever: self, subject, class: wanted.class, beats, own, rejected: Default::default() };
+        let beats = beats.filter(|_| class != Class::Any).map(|(images, text)| Beats::new(images, text, own));
+        let test = Test { retriever: self, subject, class, beats, own, rejected: Default::default() };
         let Some(query) = &subject.vectors.query else {
             return Ok(self.found(&test, Vec::new(), Strategy::None, "there is no vector to search with".into(), 0, 0));
         };
@@ -114,16 +167,12 @@ impl<'s, 'a> Retriever<'s, 'a> {
             sight: wanted.sight,
             likely: 1.0,
         };
-        if let (Class::Hard, false, Ok(_), Some(images), Some(text), Some(beats)) = (
-            wanted.class,
-            self.ranks_by_cti(),
-            asked.plan(modality),
-            self.images,
-            &subject.vectors.clip_text,
-            &test.beats,
-        ) && let Some(share) = beats.share()
+        if let (Class::Hard, false, Ok(_), Some(images), Some(text), Some(beats)) =
+            (class, self.ranks_by_cti(), asked.plan(modality), self.images, &subject.vectors.clip_text, &test.beats)
+            && let Some(share) = beats.share()
         {
-            if share <= OFTEN
+            if by_cti
+                && share <= OFTEN
                 && let Some(found) = self.by_cti(&test, among, wanted, images, text)
             {
                 return Ok(found);
@@ -179,13 +228,15 @@ impl<'s, 'a> Retriever<'s, 'a> {
     ) -> Option<Retrieved> {
         let (graph, navigator) = (images.graph.as_ref()?, images.navigator()?);
         let budget = if wanted.engine == Engine::Graph { u64::MAX } else { scan_cost(among.count) };
-        let (mut ef, mut visited) = (wanted.sight.ef(graph).max(BY_CTI_EF), 0);
+        let mut ef = wanted.sight.ef(graph).max(BY_CTI_EF);
+        let (mut visited, mut scored) = (0, 0);
         loop {
             if ef > MOST_BY_CTI_EF || visited + walk_cost(graph, ef, 1.0) > budget {
                 return None;
             }
             let found = navigator.top_k(text, Effort { k: ef, ef, budget: u64::MAX }).ok()?;
             visited += found.counters.visited;
+            scored += found.counters.scored;
             let hard = found.best.partition_point(|s| s.score >= test.own);
             if hard * IN_SIGHT > ef && found.best.len() == ef {
                 ef = hard * IN_SIGHT * 5 / 4;
@@ -196,7 +247,7 @@ impl<'s, 'a> Retriever<'s, 'a> {
             rows.sort_unstable();
             let best = self.score_all(test, &rows, wanted.k);
             let reason = format!("only {hard} images beat the caption's own for CLIP: they are looked through");
-            return Some(self.found(test, best, Strategy::GraphByCti, reason, visited, found.counters.scored));
+            return Some(self.found(test, best, Strategy::GraphByCti, reason, visited, scored + rows.len() as u64));
         }
     }
 }
