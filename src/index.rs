@@ -16,6 +16,7 @@ use crate::wire::{
     self, Checksum, File, FileRecord, FileWriter, Kind, Manifest, Measured, ModalityRecord, SearchFiles, SearchRecord,
     Written,
 };
+use crate::words::Row;
 use std::path::{Path, PathBuf};
 
 /// The file that makes a folder an index.
@@ -79,6 +80,17 @@ impl Searchable {
     }
 }
 
+impl Searchable {
+    /// The rows of `source` that this graph was not built with, where it was built with the others as known queries; `None` where
+    /// it was not built with that modality. Rows that it was built with are easier for it than others.
+    pub fn held_out(&self, source: &Modality) -> Option<Vec<Row>> {
+        let rows = source.matrix.catalog_rows();
+        let of_known = |at: usize| rows.get(at).map(|&row| Row(row));
+        let built_with = self.known.as_ref() == Some(&source.name);
+        built_with.then(|| held_out(rows.len(), self.measured.queries as usize).filter_map(of_known).collect())
+    }
+}
+
 /// Of `all` known queries the `asked` that are held out of a build, ascending: spread evenly.
 pub fn held_out(all: usize, asked: usize) -> impl Iterator<Item = usize> {
     (0..asked.min(all)).map(move |i| i * all / asked.min(all))
@@ -103,9 +115,21 @@ pub enum Error {
     /// No index there.
     #[error("{}: no index here ({MANIFEST} is missing); make one with `mispair build CORPUS.toml --out {}`", .0.display(), .0.display())]
     Missing(PathBuf),
+    /// The manifest names a file that is not there.
+    #[error("{}: the file is gone; restore it from a copy, or rebuild the index", .0.display())]
+    Gone(PathBuf),
     /// One of its files.
     #[error(transparent)]
-    File(#[from] wire::Error),
+    File(wire::Error),
+}
+
+impl From<wire::Error> for Error {
+    fn from(e: wire::Error) -> Error {
+        match e {
+            wire::Error::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => Error::Gone(path),
+            other => Error::File(other),
+        }
+    }
 }
 
 /// The file of a modality.

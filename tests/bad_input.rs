@@ -446,7 +446,7 @@ fn questions_that_are_wrong() {
         ("query --modality clip-image --vector zero.npy", 1, &["zero.npy", "row 0", "all elements are zero"]),
         ("query --modality clip-image --vector none.npy", 1, &["none.npy", "no row"]),
         ("query --modality clip-image --vector facts.json", 1, &["facts.json", "not an .npy file"]),
-        ("query --modality clip-image --vector gone.npy", 1, &["gone.npy", "No such file"]),
+        ("query --modality clip-image --vector gone.npy", 1, &["gone.npy", "No such file", "check the path"]),
         ("query --modality clip-image --vector index", 1, &["index", "not a regular file"]),
         ("query --modality clip-image --vector /dev/zero", 1, &["/dev/zero", "not a regular file"]),
         ("query --split a --modality b --id 1", 2, &["--split", "--modality"]),
@@ -536,7 +536,7 @@ fn matches_and_exports_that_are_wrong() {
         common::run_command(&mut command)
     };
     let set = "deep/down/set/semantics_clip_text_text/train.json";
-    export("gone.json", &[]).fails(1, &["gone.json", "No such file"]);
+    export("gone.json", &[]).fails(1, &["gone.json", "No such file", "check the path"]);
     export("facts.json", &[]).fails(1, &["facts.json"]);
     fs::write(
         ASKED.dir.join("other.json"),

@@ -331,7 +331,10 @@ fn files_of_another_index_version_or_kind() {
         assert!(patient.complaint().unwrap().contains("not a file of a mispair index"));
         fs::remove_file(path).unwrap();
         let complaint = patient.complaint().unwrap();
-        assert!(complaint.contains("No such file") || complaint.contains("no index here"), "{complaint}");
+        assert!(
+            complaint.contains("the file is gone; restore it") || complaint.contains("no index here"),
+            "{complaint}"
+        );
         fs::create_dir(path).unwrap();
         assert!(patient.complaint().unwrap().contains("not a regular file"));
         fs::remove_dir(path).unwrap();

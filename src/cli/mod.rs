@@ -175,6 +175,10 @@ fn one_line(e: &anyhow::Error) -> String {
             }
         }
     }
+    // ENOENT: nothing else can be done about a name.
+    if text.ends_with("(os error 2)") {
+        text.push_str("; check the path");
+    }
     // ENOSPC and EDQUOT, whatever layers the system's words came through.
     if text.contains("(os error 28)") || text.contains("(os error 122)") {
         text.push_str("; nothing was left behind: free some space there, or write to another disk");
