@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Run, command, files, npy, run_command};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,10 +29,12 @@ fn bench(line: &str) -> Run {
     at(&DESK, &format!("bench index {line}"))
 }
 
+fn report_of(out: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(DESK.join(out).join("bench.json")).unwrap()).unwrap()
+}
+
 fn rows_of(out: &str) -> Vec<Value> {
-    let json = fs::read_to_string(DESK.join(out).join("bench.json")).unwrap();
-    let json: Value = serde_json::from_str(&json).unwrap();
-    json["rows"].as_array().unwrap().clone()
+    report_of(out)["rows"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -90,6 +92,7 @@ fn bench_refuses_in_words() {
     bench("--split none --out no").fails(2, &["none", "scene_resnet_place"]);
     bench("--split scene_resnet_place --split scene_resnet_place --out no").fails(2, &["named twice"]);
     bench("-k 0 --out no").fails(2, &["-k", "0"]);
+    bench("--ef 64,8 -k 20 --out no").fails(2, &["--ef 8", "20"]);
     bench("--from clip-text --out no").fails(2, &["--modality"]);
     bench("--query-file q.npy --out no").fails(2, &["--modality"]);
     let file = |name: &str, width: u32, value: f32| {
@@ -106,11 +109,13 @@ fn bench_refuses_in_words() {
     ask("missing.fbin").fails(1, &["missing.fbin"]);
     assert!(!DESK.join("no").exists());
 
-    bench("--modality clip-image --queries 3 --out once --quiet").ok();
+    bench("--modality clip-image --queries 3 --out once --ef 64,32,64 --quiet").ok();
+    assert_eq!(report_of("once")["parameters"]["ef"], json!([64, 32]), "nothing is measured twice");
     let before = files(&DESK.join("once"));
     bench("--modality clip-image --queries 3 --out once").fails(1, &["once", "--force"]);
     assert_eq!(files(&DESK.join("once")), before);
-    bench("--modality clip-image --queries 4 --out once --force --quiet").ok();
+    bench("--modality clip-image --queries 4 -k 100 --out once --force --quiet").ok();
+    assert_eq!(report_of("once")["parameters"]["ef"], json!([128, 192, 256, 384]), "no beam is narrower than k");
     assert_eq!(rows_of("once")[0]["queries"], 4);
     fs::write(DESK.join("once/notes.txt"), "mine").unwrap();
     bench("--modality clip-image --queries 3 --out once --force").fails(1, &["once", "remove it yourself"]);

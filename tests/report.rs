@@ -166,7 +166,8 @@ fn plain_cases_against_sorting_everything() {
         };
         assert!((row.recall - want).abs() < 1e-12, "{row:?}");
         if row.engine == "exact" {
-            assert_eq!((row.scored, row.short), (image.len() as f64, 0));
+            let n = image.len() as f64;
+            assert_eq!((row.visited, row.scored, row.short), (n, n, 0));
         }
         assert_eq!(row.title(), "clip-text → clip-image");
     }
@@ -216,6 +217,33 @@ fn split_cases_against_the_slow_constraints() {
             assert_eq!(row.selectivity, right.selectivity);
         }
     }
+}
+
+/// Captions that a graph was built with are easier for it than others.
+#[test]
+fn a_split_is_asked_with_captions_that_its_graph_does_not_know() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut corpus = newsy(1500, 5, &["train", "test"]);
+    corpus.modalities.iter_mut().for_each(|m| m.graph = m.name == "clip-image");
+    let index = corpus.build(dir.path());
+    let case = |name: &str| {
+        let bound = Bound::new(&index, Split::builtin(name).unwrap()).unwrap();
+        let eligible = index.catalog.rows().filter(|&r| bound.refused_as_pristine(r).is_none());
+        let eligible: BTreeSet<Row> = eligible.collect();
+        let case = SplitCase::new(bound, 10_000, 1, 5).unwrap();
+        (case.subjects().iter().map(|s| s.0).collect::<BTreeSet<_>>(), eligible, case.case().unwrap().from)
+    };
+    let image = index.modality("clip-image").unwrap().graph.as_ref().unwrap();
+    let held_out = image.held_out(index.modality("clip-text").unwrap()).unwrap();
+    assert_eq!(held_out.len() as u32, image.measured.queries);
+    assert!(image.held_out(index.modality("sbert-text").unwrap()).is_none());
+    let (asked, eligible, from) = case("semantics_clip_text_image");
+    assert!(asked.len() > 20, "{}", asked.len());
+    assert_eq!(asked, held_out.into_iter().filter(|r| eligible.contains(r)).collect(), "all of them, and no other");
+    assert_eq!(from, "clip-text");
+    // No graph here was built with captions to find captions.
+    let (asked, eligible, _) = case("semantics_clip_text_text");
+    assert_eq!(asked, eligible);
 }
 
 #[test]

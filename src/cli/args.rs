@@ -348,7 +348,8 @@ pub struct Bench {
     /// Search this modality without constraints; may be repeated. Default, without --split: every cosine modality.
     #[arg(long, value_name = "MODALITY")]
     pub modality: Vec<String>,
-    /// Search by this split (built-in, or the path of a split file), under its constraints; may be repeated.
+    /// Search by this split (built-in, or the path of a split file), under its constraints; may be repeated. Where its graph was
+    /// built with its captions as known queries, those that were held out are asked.
     #[arg(long)]
     pub split: Vec<String>,
     /// Take the query vectors of --modality from this one. Default: for clip-image clip-text, else the searched one. Where the
@@ -364,8 +365,9 @@ pub struct Bench {
     /// How many results a query.
     #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub k: u32,
-    /// How many rows walks through graphs keep in sight: one measurement each.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16,32,64,96,128,192,256,384",
+    /// How many rows walks through graphs keep in sight, at least k: one measurement each. Default: those of 16, 32, 64, 96, 128,
+    /// 192, 256 and 384 that are; if none is, k and 2k.
+    #[arg(long, value_name = "N,…", value_delimiter = ',',
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub ef: Vec<u32>,
     /// Let a rule of the splits hold without looking; may be repeated.

@@ -6,7 +6,7 @@ use super::talk::Bars;
 use super::{command, query_vectors, split_named, usage, waive};
 use crate::constraints::Bound;
 use crate::import::Talk;
-use crate::index::{Index, Modality, held_out};
+use crate::index::{Index, Modality};
 use crate::kernels::Block;
 use crate::matrix::Metric;
 use crate::publish::{self, Staging};
@@ -17,15 +17,19 @@ use crate::report::{
 };
 use crate::words::Row;
 use anyhow::{Context, Result, bail};
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 /// Queries a call of the exact engine: as a person asks, and as a batch does.
 const BATCHES: [usize; 2] = [1, 32];
+/// Rows that walks keep in sight, unless told otherwise.
+const EFS: [usize; 8] = [16, 32, 64, 96, 128, 192, 256, 384];
 /// Where the captions for an image search come from.
 const CAPTIONS_OF: (&str, &str) = ("clip-image", "clip-text");
 
 pub(super) fn run(args: &Bench, talk: &Bars) -> Result<()> {
     let index = super::open(&args.index)?;
+    let efs = efs(args)?;
     // Whatever is wrong with what was asked for is said before the first of it is measured.
     let (mut used, mut plain) = (Vec::new(), Vec::new());
     for modality in modalities(&index, args)? {
@@ -51,7 +55,6 @@ pub(super) fn run(args: &Bench, talk: &Bars) -> Result<()> {
     let machine = Machine::here();
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().context("cannot start a thread")?;
     let runner = Runner { one: &one, machine: &machine.line(), talk };
-    let efs: Vec<usize> = args.ef.iter().map(|&ef| ef as usize).collect();
     let mut rows = Vec::new();
     for case in &plain {
         talk.begin("exact answers", 0);
@@ -83,6 +86,26 @@ pub(super) fn run(args: &Bench, talk: &Bars) -> Result<()> {
     print(&report.rows, &mut io::stdout().lock())?;
     talk.note(&format!("plots and table: {}", args.out.join("bench.html").display()));
     Ok(())
+}
+
+/// Rows in sight: those asked for, each once; by default the usual ones that hold k results.
+fn efs(args: &Bench) -> Result<Vec<usize>> {
+    let k = args.k as usize;
+    if let Some(ef) = args.ef.iter().find(|&&ef| (ef as usize) < k) {
+        return Err(usage(format!(
+            "--ef {ef}: a walk to {k} results keeps {k} rows in sight or more; ask for -k {ef} at most"
+        )));
+    }
+    let mut efs: Vec<usize> = match args.ef.is_empty() {
+        true => EFS.into_iter().filter(|&ef| ef >= k).collect(),
+        false => args.ef.iter().map(|&ef| ef as usize).collect(),
+    };
+    if efs.is_empty() {
+        efs = vec![k, 2 * k];
+    }
+    let mut seen = HashSet::new();
+    efs.retain(|ef| seen.insert(*ef));
+    Ok(efs)
 }
 
 /// What every case is measured with.
@@ -141,12 +164,8 @@ fn plain_case<'a>(index: &'a Index, modality: &'a Modality, args: &Bench) -> Res
         }
         None => {
             let source = source_of(index, modality, args)?;
-            let mut rows: Vec<Row> = source.matrix.catalog_rows().iter().map(|&r| Row(r)).collect();
-            if let Some(graph) = modality.graph.as_ref().filter(|g| g.known.as_ref() == Some(&source.name)) {
-                // Queries that a graph was built with are easier for it than others.
-                let asked = graph.measured.queries as usize;
-                rows = held_out(rows.len(), asked).map(|at| rows[at]).collect();
-            }
+            let all = || source.matrix.catalog_rows().iter().map(|&r| Row(r)).collect();
+            let rows = modality.graph.as_ref().and_then(|g| g.held_out(source)).unwrap_or_else(all);
             for row in sample(rows, args.queries as usize, args.seed) {
                 // Every row of the list has a vector, unless the index is damaged.
                 let Some(at) = source.matrix.find(row) else { continue };

@@ -106,15 +106,33 @@ fn answered(found: Ranked) -> Answered {
     Answered { rows: found.best, visited: found.visited, scored: found.scored }
 }
 
+/// Who of these may be asked with fairly, and what they are called. Queries that a graph was built with are easier for it than others.
+fn askable(bound: &Bound<'_>, eligible: Vec<Row>) -> (Vec<Row>, String) {
+    let modality = |name: &str| bound.index.modality(name);
+    let (query, graph) = (modality(&bound.split.query), modality(&bound.split.search).and_then(|m| m.graph.as_ref()));
+    let from = bound.split.query.clone();
+    let Some(held_out) = query.zip(graph).and_then(|(query, graph)| graph.held_out(query)) else {
+        return (eligible, from);
+    };
+    let (strangers, known): (Vec<Row>, Vec<Row>) =
+        eligible.into_iter().partition(|row| held_out.binary_search(row).is_ok());
+    match strangers.is_empty() {
+        true => (known, format!("{from} (known to the graph)")),
+        false => (strangers, from),
+    }
+}
+
 /// A split: captions of the archive, each over its own partition, under the split's constraints.
 pub struct SplitCase<'a> {
     searcher: Searcher<'a>,
     subjects: Vec<(Row, Subject)>,
+    from: String,
     k: usize,
 }
 
 impl<'a> SplitCase<'a> {
-    /// A seeded sample of `n` of the captions that may be pristine.
+    /// A seeded sample of `n` of the captions that may be pristine: of those that were held out, if the graph that is searched was
+    /// built with captions as known queries. If no such caption may be pristine, the case's `from` says so.
     ///
     /// # Errors
     /// [`Error::NoQueries`].
@@ -129,8 +147,9 @@ impl<'a> SplitCase<'a> {
                 why.join(", ")
             )));
         }
-        let subjects = sample(eligible, n, seed).into_iter().map(|row| (row, Subject::of_row(&bound, row))).collect();
-        Ok(SplitCase { searcher: Searcher::new(bound), subjects, k })
+        let (asked, from) = askable(&bound, eligible);
+        let subjects = sample(asked, n, seed).into_iter().map(|row| (row, Subject::of_row(&bound, row))).collect();
+        Ok(SplitCase { searcher: Searcher::new(bound), subjects, from, k })
     }
 
     /// The captions that are asked with.
@@ -160,7 +179,7 @@ impl<'a> SplitCase<'a> {
         };
         Ok(Case {
             search: bound.split.name.clone(),
-            from: bound.split.query.clone(),
+            from: self.from.clone(),
             k: self.k,
             order: bound.order(),
             truth,
