@@ -12,16 +12,11 @@ scan, too. The plot is logarithmic both ways: a line that rises by a square a sq
 import argparse, json, os, subprocess, sys, tempfile, time
 from pathlib import Path
 
+import venvs
+
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / "target" / "peers-venv"
-if Path(sys.prefix).resolve() != VENV.resolve():
-    # Runs this file again where numpy is, which is installed there when it is not yet.
-    python = VENV / "bin" / "python"
-    if not python.exists():
-        subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
-    if subprocess.call([str(python), "-c", "import numpy"], stderr=subprocess.DEVNULL):
-        subprocess.check_call([str(python), "-m", "pip", "install", "-q", "numpy"])
-    os.execv(python, [str(python), *sys.argv])
+if __name__ == "__main__":
+    venvs.enter("numpy")
 
 import numpy as np
 

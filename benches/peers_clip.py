@@ -15,22 +15,12 @@ import csv
 import json
 import os
 import subprocess
-import sys
+
+import venvs
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-VENV = os.path.join(ROOT, "target", "encode-venv")
 PEERS = ["numpy", "safetensors", "pillow", "mossblaser-clippie"]
 OUT = os.path.join(ROOT, "target", "clip-peer")
-
-
-def into_venv():
-    python = os.path.join(VENV, "bin", "python")
-    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
-        return
-    if not os.path.exists(python):
-        subprocess.check_call([sys.executable, "-m", "venv", VENV])
-        subprocess.check_call([python, "-m", "pip", "install", "-q", *PEERS])
-    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
 
 
 def signs():
@@ -69,6 +59,7 @@ def main():
     about.add_argument("--photos", required=True, help="a folder of photographs")
     about.add_argument("--mispair", default=os.path.join(ROOT, "target", "release", "mispair"))
     args = about.parse_args()
+    venvs.enter(*PEERS, name="encode-venv")
     import numpy as np
     from clippie import model as m
     from clippie import tokeniser
@@ -147,5 +138,4 @@ def main():
     subprocess.check_call([args.mispair, "doctor", "--model", OUT, "--reference", os.path.join(OUT, "reference.json")])
 
 
-into_venv()
 main()

@@ -20,8 +20,10 @@ Peers are installed into target/peers-venv.
 import argparse, json, os, platform, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
 
+import venvs
+
 ROOT = Path(__file__).resolve().parent.parent
-VENV, DATA = ROOT / "target" / "peers-venv", ROOT / "target" / "peers-daemon"
+DATA = ROOT / "target" / "peers-daemon"
 SPLIT, K = "semantics_clip_text_image", 10
 SERVER_CPU, LOAD_CPU = "0", str(max(os.cpu_count() - 1, 0))
 # What hnswlib's users put in front of it: one vector in, ids and scores out.
@@ -49,15 +51,8 @@ def search(body: Search):
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[3]), log_level="error")
 '''
 
-if __name__ == "__main__" and os.environ.get("MISPAIR_PEERS") != "1":
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    python = VENV / "bin" / "python"
-    if not python.exists():
-        subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
-    if subprocess.call([str(python), "-c", "import hnswlib, numpy, fastapi, uvicorn"], stderr=subprocess.DEVNULL):
-        subprocess.check_call([str(python), "-m", "pip", "install", "-q", "numpy", "hnswlib", "fastapi", "uvicorn"])
-    os.execve(python, [str(python), *sys.argv], os.environ | {"MISPAIR_PEERS": "1"})
+if __name__ == "__main__":
+    venvs.enter("numpy", "hnswlib", "fastapi", "uvicorn")
 
 import hnswlib
 import numpy as np

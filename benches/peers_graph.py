@@ -29,10 +29,9 @@ import argparse, json, os, pickle, platform, shutil, statistics, subprocess, sys
 from importlib.metadata import version
 from pathlib import Path
 
+import venvs
+
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / "target" / "peers-venv"
-# Settings that would hold OpenBLAS to another processor's kernels.
-HANDICAPS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 K, M, EF_CONSTRUCTION, THREADS = 10, 16, 200, os.cpu_count()
 GRID = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024]
 WIDE = GRID + [1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384]
@@ -45,23 +44,9 @@ NUMBERS = {"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"
 NONE, NO_DAY = 0xFFFFFFFF, -(2**31)
 TIE = 1e-6
 
-
-def in_venv():
-    """Runs this file again inside the venv, with the peers, one BLAS thread, and without handicaps."""
-    python = VENV / "bin" / "python"
-    if not python.exists():
-        subprocess.check_call([sys.executable, "-m", "venv", str(VENV)])
-    if subprocess.call([str(python), "-c", "import faiss, hnswlib, usearch"], stderr=subprocess.DEVNULL):
-        # Not bin/pip: its first line names the venv it was made in, which a copied folder is not.
-        subprocess.check_call([str(python), "-m", "pip", "install", "-q", "faiss-cpu", "numpy", "hnswlib", "usearch"])
-    environment = {k: v for k, v in os.environ.items() if k not in HANDICAPS}
-    os.execve(python, [str(python), *sys.argv], environment | {"MISPAIR_PEERS": "1", "OPENBLAS_NUM_THREADS": "1"})
-
-
-if __name__ == "__main__" and os.environ.get("MISPAIR_PEERS") != "1":
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    in_venv()
+if __name__ == "__main__":
+    # One BLAS thread.
+    venvs.enter("faiss-cpu", "numpy", "hnswlib", "usearch", OPENBLAS_NUM_THREADS="1")
 
 import faiss, hnswlib, usearch
 import numpy as np
