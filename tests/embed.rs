@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{command, files, names, run};
-use mispair::formats::npy::{NpyMatrix, read_ids};
+use common::{command, files, names, npy_rows, run};
+use mispair::formats::npy::read_ids;
 use mispair::words::SampleId;
 use serde_json::Value;
 use std::fs;
@@ -37,17 +37,6 @@ fn embed(dir: &Path, args: &[&str]) -> common::Run {
     common::run_command(command().current_dir(dir).arg("embed").args(args))
 }
 
-fn rows(path: &Path) -> Vec<Vec<f32>> {
-    let bytes = fs::read(path).unwrap();
-    let matrix = NpyMatrix::read(&bytes, path).unwrap();
-    let row = |i| {
-        let mut row = vec![0.0; matrix.cols()];
-        matrix.row_into(i, &mut row);
-        row
-    };
-    (0..matrix.rows()).map(row).collect()
-}
-
 fn ids(path: &Path) -> Vec<SampleId> {
     read_ids(&fs::read(path).unwrap(), path).unwrap()
 }
@@ -60,7 +49,7 @@ fn captions_become_rows() {
     assert!(said.err.contains("[modalities.sbert-text]") && said.err.contains("6 of 9 samples"), "{}", said.err);
     assert_eq!(names(&at), ["captions.csv", "out"], "nothing else is left");
     assert_eq!(names(&at.join("out")), ["embed.json", "ids.npy", "vectors.npy"]);
-    let rows = rows(&at.join("out/vectors.npy"));
+    let rows = npy_rows(&at.join("out/vectors.npy"));
     assert_eq!(ids(&at.join("out/ids.npy")), (100..109).map(SampleId::Int).collect::<Vec<_>>());
     assert!(rows[2] == rows[0] && rows[1] != rows[0] && rows.len() == 9);
     assert!(rows.iter().all(|r| (r.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5));
@@ -106,7 +95,7 @@ fn images_become_rows_and_bad_ones_are_listed() {
     embed(&at, &["p", "--model", &clip, "--out", "folder", "--skip-bad", "--batch", "1"]).ok();
     let want: Vec<SampleId> = ["0.jpg", "1.jpg", "3.jpg"].map(SampleId::from).to_vec();
     assert_eq!(ids(&at.join("folder/ids.npy")), want);
-    assert_eq!(rows(&at.join("folder/vectors.npy"))[0], rows(&at.join("out/vectors.npy"))[0]);
+    assert_eq!(npy_rows(&at.join("folder/vectors.npy"))[0], npy_rows(&at.join("out/vectors.npy"))[0]);
 }
 
 /// Killed over and over, wherever it is; then the bytes of a run that nobody disturbed.

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Run, command, names, run_command};
-use mispair::formats::npy::{NpyMatrix, read_ids};
+use common::{Run, command, names, npy_rows, run_command};
+use mispair::formats::npy::read_ids;
 use mispair::formats::parquet::{ListColumn, ParquetError};
 use mispair::index::Index;
 use mispair::words::Row;
@@ -180,17 +180,6 @@ fn imagenet_captions_become_an_index() {
     toml("compose = { parts = [\"titel\"] }").fails(1, &["corpus.toml", "titel"]);
 }
 
-fn npy(path: &Path) -> Vec<Vec<f32>> {
-    let bytes = fs::read(path).unwrap();
-    let matrix = NpyMatrix::read(&bytes, path).unwrap();
-    let row = |i| {
-        let mut row = vec![0.0; matrix.cols()];
-        matrix.row_into(i, &mut row);
-        row
-    };
-    (0..matrix.rows()).map(row).collect()
-}
-
 #[test]
 fn exports_hold_what_the_index_holds() {
     let (_dir, at) = desk();
@@ -199,7 +188,7 @@ fn exports_hold_what_the_index_holds() {
     let index = Index::open(&at.join("index")).unwrap();
     mispair(&at, &["export", "-q", "index", "--matrix", "clip-text", "--out", "text"]).ok();
     let matrix = index.matrix("clip-text").unwrap();
-    let rows = npy(&at.join("text/vectors.npy"));
+    let rows = npy_rows(&at.join("text/vectors.npy"));
     let ids = at.join("text/ids.npy");
     let ids = read_ids(&fs::read(&ids).unwrap(), &ids).unwrap();
     assert_eq!(rows.len(), matrix.len());

@@ -1,7 +1,7 @@
 //! What the test files share: small corpora written from scratch, the binary, folders listed, an index as text.
 #![allow(dead_code, reason = "every test file takes what it needs")]
 
-use mispair::formats::npy::NpyWriter;
+use mispair::formats::npy::{NpyMatrix, NpyWriter};
 use mispair::formats::pickle::PickleWriter;
 use mispair::import::{Corpus, Talk, build};
 use mispair::index::Index;
@@ -96,6 +96,18 @@ pub fn npy(path: &Path, rows: &[Vec<f32>]) {
     let mut out = NpyWriter::new(Vec::new(), rows.len(), rows[0].len()).unwrap();
     rows.iter().for_each(|r| out.row(r).unwrap());
     fs::write(path, out.finish().unwrap()).unwrap();
+}
+
+/// Every row of an `.npy` file.
+pub fn npy_rows(path: &Path) -> Vec<Vec<f32>> {
+    let bytes = fs::read(path).unwrap();
+    let matrix = NpyMatrix::read(&bytes, path).unwrap();
+    let row = |i| {
+        let mut row = vec![0.0; matrix.cols()];
+        matrix.row_into(i, &mut row);
+        row
+    };
+    (0..matrix.rows()).map(row).collect()
 }
 
 /// Made-up chance, the same on every machine.
