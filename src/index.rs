@@ -78,9 +78,7 @@ impl Searchable {
     pub fn closest_ef(&self) -> usize {
         self.measured.steps.last().map_or(256, |step| step.ef as usize)
     }
-}
 
-impl Searchable {
     /// The rows of `source` that this graph was not built with, where it was built with the others as known queries; `None` where
     /// it was not built with that modality. Rows that it was built with are easier for it than others.
     pub fn held_out(&self, source: &Modality) -> Option<Vec<Row>> {

@@ -178,7 +178,7 @@ fn write(to: &Path, deep: bool, print: impl FnOnce(&mut fs::File) -> io::Result<
 /// Makes a folder and what is missing of its path, all brought to the disk where it is listed; one that is there will do.
 pub fn make_folder(folder: &Path) -> Result<(), Error> {
     let made = make_parents(folder)?;
-    made.iter().filter(|p| !p.as_os_str().is_empty()).try_for_each(|p| sync_folder(&parent_of(p)))
+    sync_made(&made)
 }
 
 /// Makes what is missing of a folder's path; what was made, the deepest first.
@@ -298,6 +298,11 @@ fn sync_folder(folder: &Path) -> Result<(), Error> {
 /// Brings to the disk what a folder lists; and the folders that were made on the way to it, where they are listed.
 fn sync_name(parent: &Path, made: &[PathBuf]) -> Result<(), Error> {
     sync_folder(parent)?;
+    sync_made(made)
+}
+
+/// Brings folders that were made to the disk, where they are listed.
+fn sync_made(made: &[PathBuf]) -> Result<(), Error> {
     made.iter().filter(|p| !p.as_os_str().is_empty()).try_for_each(|p| sync_folder(&parent_of(p)))
 }
 

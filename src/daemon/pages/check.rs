@@ -145,9 +145,7 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
                 (problem.kind.status(), Shown::Trouble(Trouble { ways, ..Trouble::new(&problem) }))
             }
         };
-        let mut frame = Frame::new("Check", "check");
-        frame.signed_in = signed_in;
-        frame.index = query(&[("index", &served.name)]);
+        let frame = Frame::over("Check", "check", &served.name, signed_in);
         Ok((status, rendered(&Page { frame, fields: fields(generation, served, &form), shown })?))
     })
     .await

@@ -114,9 +114,8 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
             }
         };
         let id = form.get("id").unwrap_or_default().to_owned();
-        let mut frame = Frame::new(if id.is_empty() { "Explain".into() } else { format!("Explain {id}") }, "explain");
-        frame.signed_in = signed_in;
-        frame.index = query(&[("index", &served.name)]);
+        let title = if id.is_empty() { "Explain".into() } else { format!("Explain {id}") };
+        let frame = Frame::over(title, "explain", &served.name, signed_in);
         let chosen =
             form.get("split").map(str::to_owned).or_else(|| fitting(generation, served).next().map(|s| s.name.clone()));
         let choice = |value: &str, label: String, chosen| Choice { value: value.to_owned(), label, chosen };

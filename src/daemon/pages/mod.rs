@@ -112,6 +112,11 @@ impl Frame {
     fn new(title: impl Into<String>, here: &'static str) -> Frame {
         Frame { title: title.into(), here, index: String::new(), signed_in: false }
     }
+
+    /// A page about an index.
+    fn over(title: impl Into<String>, here: &'static str, index: &str, signed_in: bool) -> Frame {
+        Frame { index: form::query(&[("index", index)]), signed_in, ..Frame::new(title, here) }
+    }
 }
 
 /// A page that could not be made: what happened, and the way back.

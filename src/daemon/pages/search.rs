@@ -152,9 +152,7 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
                 (problem.kind.status(), Shown::Trouble(trouble))
             }
         };
-        let mut frame = Frame::new("Search", "search");
-        frame.signed_in = signed_in;
-        frame.index = query(&[("index", &served.name)]);
+        let frame = Frame::over("Search", "search", &served.name, signed_in);
         let fields = Fields::new(state, generation, served, &target, &form);
         Ok((status, rendered(&Page { frame, fields, shown })?))
     })
