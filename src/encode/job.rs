@@ -1,8 +1,7 @@
 //! Many texts or images → a folder of vectors, in batches, to be gone on with after whatever ended it.
 //!
 //! ```text
-//! OUT.partial/log.jsonl      line 1: what is to be done (encoder, items, their hash); then one line a finished batch
-//! OUT.partial/vectors.f32    rows of the finished batches; what lies beyond the last line is a torn batch, and cut off
+//! OUT.partial/    what is done so far (partial.rs)
 //!      │ all done
 //!      ▼
 //! OUT/vectors.npy  OUT/ids.npy  OUT/embed.json  (OUT/skipped.jsonl)     published whole
@@ -11,24 +10,22 @@
 //! A vector depends on its item alone, so the bytes are those of an undisturbed run, wherever it was torn. An item (a caption, an
 //! image path) that many samples share is encoded once.
 
+use super::partial::{Batch, Plan, Work};
 use super::pixels::{DecodeError, decode};
 use super::{Encoder, Error};
 use crate::formats::npy::{NpyWriter, write_ids};
-use crate::mapped::Mapped;
 use crate::publish::{self, Staging};
 use crate::words::SampleId;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 /// What makes a folder one of vectors.
 pub const EMBED: &str = "embed.json";
-const LOG: &str = "log.jsonl";
-const ROWS: &str = "vectors.f32";
 
 /// What is encoded.
 #[derive(Debug, Clone, Copy)]
@@ -89,28 +86,8 @@ pub enum JobError {
     },
 }
 
-fn at(path: &Path) -> impl Fn(io::Error) -> JobError + '_ {
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> JobError + '_ {
     move |e| JobError::File { path: path.into(), what: e.to_string() }
-}
-
-/// The first line of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Plan {
-    embed: String,
-    encoder: String,
-    kind: String,
-    items: usize,
-    hash: String,
-}
-
-/// A line for a finished batch.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Batch {
-    items: usize,
-    rows: usize,
-    cut: usize,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    skipped: BTreeMap<usize, String>,
 }
 
 /// `embed.json`.
@@ -153,7 +130,7 @@ impl Job<'_> {
             return Err(publish::Error::Exists(out.into()).into());
         }
         let plan = self.plan();
-        let mut work = Work::open(out, &plan, self)?;
+        let mut work = Work::open(out, &plan, self.encoder.identity().width, self.restart)?;
         let names = self.items.names();
         let resumed = work.items;
         progress(resumed as u64);
@@ -243,10 +220,9 @@ impl Job<'_> {
         let rows: Vec<(&SampleId, usize)> =
             self.rows.iter().filter_map(|(id, item)| Some((id, (*places.get(*item as usize)?)?))).collect();
         if rows.is_empty() {
-            let what = "not one item could be encoded, so there is nothing to write".to_owned();
-            return Err(JobError::File { path: work.folder.join(LOG), what });
+            return Err(work.fault("not one item could be encoded, so there is nothing to write"));
         }
-        let numbers = Mapped::open(&work.folder.join(ROWS)).map_err(at(&work.folder))?;
+        let numbers = work.numbers()?;
         let staging = Staging::begin(out, self.force, EMBED)?;
         let create = |name: &str| {
             let path = staging.folder().join(name);
@@ -289,121 +265,4 @@ impl Job<'_> {
         staging.publish()?;
         Ok(Done { rows: ids.len(), resumed, skipped, cut: work.cut })
     }
-}
-
-/// What has been done so far, on the disk.
-struct Work {
-    folder: PathBuf,
-    log: File,
-    numbers: File,
-    items: usize,
-    rows: usize,
-    cut: usize,
-    skipped: BTreeMap<usize, String>,
-}
-
-impl Work {
-    fn open(out: &Path, plan: &Plan, job: &Job<'_>) -> Result<Work, JobError> {
-        let mut name = out.file_name().ok_or_else(|| publish::Error::BadPath(out.into()))?.to_owned();
-        name.push(".partial");
-        let folder = out.with_file_name(name);
-        if job.restart && folder.is_dir() {
-            clear(&folder)?;
-        }
-        publish::make_folder(&folder)?;
-        let open = |name: &str| {
-            let path = folder.join(name);
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(at(&path))
-        };
-        let (mut log, mut numbers) = (open(LOG)?, open(ROWS)?);
-        let log_path = folder.join(LOG);
-        let fail = |what: String| JobError::File { path: log_path.clone(), what };
-        match log.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(fail("another process is at this work; wait for it, or choose another --out".into()));
-            }
-            Err(TryLockError::Error(e)) => return Err(fail(e.to_string())),
-        }
-        let text = fs::read_to_string(&log_path).map_err(|e| fail(e.to_string()))?;
-        let mut work = Work {
-            folder,
-            log: log.try_clone().map_err(at(&log_path))?,
-            numbers: numbers.try_clone().map_err(at(&log_path))?,
-            items: 0,
-            rows: 0,
-            cut: 0,
-            skipped: BTreeMap::new(),
-        };
-        // A line without its end was torn.
-        let mut whole = 0;
-        for (number, line) in text.split_inclusive('\n').filter(|line| line.ends_with('\n')).enumerate() {
-            if number == 0 {
-                let found: Option<Plan> = serde_json::from_str(line).ok();
-                if found.as_ref() != Some(plan) {
-                    let what = "begun with another model, other input or another version; finish that one, choose another --out, or pass --restart to forget it";
-                    return Err(fail(what.into()));
-                }
-            } else {
-                let batch: Batch = serde_json::from_str(line)
-                    .map_err(|e| fail(format!("line {}: {e}; pass --restart to begin again", number + 1)))?;
-                work.count(batch);
-            }
-            whole += line.len() as u64;
-        }
-        let width = job.encoder.identity().width as u64;
-        let bytes = work.rows as u64 * width * 4;
-        let there = numbers.metadata().map_err(at(&work.folder))?.len();
-        if there < bytes || work.items > plan.items {
-            return Err(fail(format!(
-                "{there} bytes of vectors where {bytes} are noted; pass --restart to begin again"
-            )));
-        }
-        log.set_len(whole).and_then(|()| log.seek(SeekFrom::Start(whole))).map_err(at(&work.folder))?;
-        numbers.set_len(bytes).and_then(|()| numbers.seek(SeekFrom::Start(bytes))).map_err(at(&work.folder))?;
-        if whole == 0 {
-            work.note(plan)?;
-        }
-        Ok(work)
-    }
-
-    fn count(&mut self, batch: Batch) {
-        self.items += batch.items;
-        self.rows += batch.rows;
-        self.cut += batch.cut;
-        self.skipped.extend(batch.skipped);
-    }
-
-    /// The rows reach the disk before the line that says so.
-    fn add(&mut self, rows: &[f32], batch: Batch) -> Result<(), JobError> {
-        let bytes: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
-        let path = self.folder.join(ROWS);
-        self.numbers.write_all(&bytes).and_then(|()| self.numbers.sync_data()).map_err(at(&path))?;
-        self.note(&batch)?;
-        self.count(batch);
-        Ok(())
-    }
-
-    fn note(&mut self, line: &impl Serialize) -> Result<(), JobError> {
-        let path = self.folder.join(LOG);
-        let mut text = serde_json::to_string(line).map_err(|e| at(&path)(e.into()))?;
-        text.push('\n');
-        self.log.write_all(text.as_bytes()).and_then(|()| self.log.sync_data()).map_err(at(&path))
-    }
-
-    fn remove(self) -> Result<(), JobError> {
-        clear(&self.folder)
-    }
-}
-
-/// Removes the two files, and the folder if nothing else lives there.
-fn clear(folder: &Path) -> Result<(), JobError> {
-    for name in [LOG, ROWS] {
-        let path = folder.join(name);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&path)(e)),
-            _ => {}
-        }
-    }
-    fs::remove_dir(folder).map_err(at(folder))
 }

@@ -21,6 +21,7 @@
 //! | `clip.rs` | the two towers of CLIP |
 //! | `sentence.rs` | sentence encoders of the BERT kind |
 //! | `job.rs` | many items → a folder of vectors, to be gone on with after a kill |
+//! | `partial.rs` | what of a job is done and on the disk |
 //! | `tokens/` | texts → numbers of tokens |
 //! | `pixels/` | files of images → pixels → what a tower sees |
 
@@ -30,6 +31,7 @@ mod identity;
 mod job;
 mod layers;
 mod open;
+mod partial;
 pub mod pixels;
 mod sentence;
 pub mod tokens;
