@@ -84,19 +84,20 @@ pub fn settings(input: &[u8]) {
     let _ = Config::parse(Path::new("x.toml"), text);
 }
 
-/// Parts, read from `at`. Where the first byte is odd, checksums are made right again, so that a fuzzer gets beyond them.
-pub fn part(input: &[u8], at: &Path) {
-    let Some((&sealed, bytes)) = input.split_first() else { return };
+/// Parts, read from `at`. Where the first byte is odd, checksums are made right again, so that a fuzzer gets beyond them. Was it
+/// read as a part?
+pub fn part(input: &[u8], at: &Path) -> bool {
+    let Some((&sealed, bytes)) = input.split_first() else { return false };
     let mut bytes = bytes.to_vec();
     if sealed % 2 == 1 {
         seal::seal(&mut bytes);
     }
     if std::fs::write(at, bytes).is_err() {
-        return;
+        return false;
     }
-    if let Ok(part) = Part::read(at) {
-        let held: usize = part.found.iter().map(|f| f.pairs.len() + f.swaps.len()).sum();
-        assert!(held <= input.len() && part.number < part.of);
-        let _ = Part::look(at, &part.terms, part.number);
-    }
+    let Ok(part) = Part::read(at) else { return false };
+    let held: usize = part.found.iter().map(|f| f.pairs.len() + f.swaps.len()).sum();
+    assert!(held <= input.len() && part.number < part.of);
+    let _ = Part::look(at, &part.terms, part.number);
+    true
 }

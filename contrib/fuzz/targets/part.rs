@@ -10,4 +10,6 @@ use std::sync::LazyLock;
 static AT: LazyLock<PathBuf> =
     LazyLock::new(|| std::env::temp_dir().join(format!("mispair-fuzz-part-{}", std::process::id())));
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzzed::part(input, &AT));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    fuzzed::part(input, &AT);
+});
