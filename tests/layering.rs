@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer map: who stands on which floor.
-const LAYERS: [(&str, u8); 26] = [
+const LAYERS: [(&str, u8); 27] = [
     ("words", 0),
     ("wire", 1),
     ("mapped", 1),
+    ("memory", 1),
     ("publish", 1),
     ("kernels", 1),
     ("matrix", 2),

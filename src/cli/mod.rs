@@ -41,6 +41,7 @@ pub use args::Args;
 
 use crate::constraints::{Split, builtin, builtin_names};
 use crate::index::Index;
+use crate::memory;
 use crate::publish::abandon_all;
 use anyhow::{Context, Result};
 use args::Verb;
@@ -57,6 +58,10 @@ static SERVES: AtomicBool = AtomicBool::new(false);
 
 /// Runs a verb; 130 after Ctrl-C, with nothing half-made left behind.
 pub fn run(args: Args) -> ExitCode {
+    if let Err(e) = enough_addresses() {
+        say(&format!("error: {e}"));
+        return ExitCode::from(1);
+    }
     // The daemon writes nothing, and has its own way with signals.
     if !matches!(args.verb, Verb::Serve(_)) {
         let stop = ctrlc::set_handler(|| {
@@ -158,7 +163,25 @@ fn command() -> String {
 }
 
 fn open(path: &Path) -> Result<Index> {
-    Ok(Index::open(path)?)
+    let index = Index::open(path)?;
+    enough_addresses()?;
+    Ok(index)
+}
+
+/// What threads and a verb's heap need of addresses at the least, beside the files that it maps.
+const ADDRESSES: u64 = 256 << 20;
+
+/// Where addresses are limited, running out of them would end the process in the middle of its work: better not begun.
+fn enough_addresses() -> Result<()> {
+    match memory::addresses() {
+        Some(room) if room.bytes < ADDRESSES => anyhow::bail!(
+            "{} {}, at least {} are needed; raise it (`ulimit -v`)",
+            render::bytes(room.bytes),
+            room.by,
+            render::bytes(ADDRESSES)
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// An error and its causes on one line: what the text before quotes already is not said again, and of the excerpts

@@ -3,13 +3,14 @@
 use super::corpus::{CatalogFormat, Corpus, MatrixFile, ModalitySource, is_partition_name};
 use super::join::{Places, place};
 use super::source::{Maps, Scratch, Source};
-use super::{Error, Estimate, search};
+use super::{Error, Estimate, mib, search};
 use crate::catalog::{CatalogBuilder, WriteError};
 use crate::formats::parquet::read_parquet;
 use crate::formats::{RecordError, read_csv, read_imagenet_captions, read_jsonl, read_metadata, read_visual_news};
 use crate::index::{CATALOG, MANIFEST, matrix_file, write_manifest};
 use crate::mapped::Mapped;
 use crate::matrix::{self, MatrixSettings, MatrixWriter};
+use crate::memory;
 use crate::publish::{self, Staging};
 use crate::wire::{Checksum, Measured, Written};
 use crate::words::{Facts, Sample};
@@ -60,18 +61,7 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
         return Err(publish::Error::NotOurs(out.into()).into());
     }
     let staging = Staging::begin(out, replace, MANIFEST)?;
-    let estimate = Estimate::of(corpus);
-    talk.note(&format!(
-        "reads {}, writes about {}, takes about {} of memory and {} s",
-        mib(estimate.read),
-        mib(estimate.write),
-        mib(estimate.memory),
-        estimate.seconds()
-    ));
     corpus.notices.iter().for_each(|n| talk.note(n));
-
-    let (mut catalog, parts) = read_samples(corpus, talk)?;
-    read_facts(corpus, &mut catalog, talk)?;
 
     let scratch = Scratch::new(staging.folder());
     let maps = each_file(corpus, |modality, file| {
@@ -84,6 +74,20 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
         let read = modality.files.iter().zip(maps).map(|(file, maps)| Source::read(file, maps));
         sources.push(read.collect::<Result<_, _>>()?);
     }
+    let shapes: Vec<(usize, usize)> = sources.iter().map(|sources| shape(sources)).collect();
+    let estimate = Estimate::of(corpus, &shapes);
+    talk.note(&format!(
+        "reads {}, writes about {}, takes about {} of memory and {} s",
+        mib(estimate.read),
+        mib(estimate.write),
+        mib(estimate.memory),
+        estimate.seconds()
+    ));
+    estimate.fits(memory::memory(), memory::addresses()).map_err(Error::Memory)?;
+
+    let (mut catalog, parts) = read_samples(corpus, talk)?;
+    read_facts(corpus, &mut catalog, talk)?;
+
     let mut placed: Vec<(Places, usize)> = Vec::new();
     for (modality, sources) in corpus.modalities.iter().zip(&sources) {
         placed.push(place(corpus, modality, sources, &parts, &mut catalog)?);
@@ -164,6 +168,11 @@ pub fn build(corpus: &Corpus, out: &Path, replace: bool, talk: &dyn Talk) -> Res
         graphs,
         bytes: catalog_file.bytes + written.iter().map(|w| w.0.bytes).sum::<u64>() + searched,
     })
+}
+
+/// Rows of a modality, and how wide the first is: one of another width is refused later.
+fn shape(sources: &[Source<'_>]) -> (usize, usize) {
+    (sources.iter().map(Source::len).sum(), sources.iter().find(|s| s.len() > 0).map_or(0, |s| s.width(0)))
 }
 
 fn map(path: &Path) -> Result<Mapped, Error> {
@@ -306,11 +315,4 @@ fn write_matrix(
     }
     talk.advance(rows as u64 % 4096);
     Ok((out.finish(samples).map_err(wire)?, rows, dim))
-}
-
-fn mib(bytes: u64) -> String {
-    match bytes >> 20 {
-        0..1024 => format!("{} MiB", bytes.div_ceil(1 << 20)),
-        _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
-    }
 }

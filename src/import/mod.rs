@@ -58,6 +58,9 @@ pub enum Error {
     /// A record of the catalog or of the metadata.
     #[error(transparent)]
     Record(Box<crate::formats::RecordError>),
+    /// More memory than there is: how much, and what to do.
+    #[error("{0}")]
+    Memory(String),
     /// Publishing.
     #[error(transparent)]
     Publish(#[from] crate::publish::Error),
@@ -75,5 +78,12 @@ pub enum Error {
 impl Error {
     fn file(path: &std::path::Path, what: impl std::fmt::Display) -> Error {
         Error::File { path: path.into(), what: what.to_string() }
+    }
+}
+
+fn mib(bytes: u64) -> String {
+    match bytes >> 20 {
+        0..1024 => format!("{} MiB", bytes.div_ceil(1 << 20)),
+        _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
     }
 }

@@ -14,7 +14,7 @@ use crate::words::{MatrixRow, Row};
 use std::path::Path;
 
 /// A modality of fewer rows has neither codes nor graph unless asked for: a scan takes well under a millisecond.
-const LEAST_ROWS: usize = 1024;
+pub(super) const LEAST_ROWS: usize = 1024;
 /// Recall is measured by at most so many queries, and at most one in ten of those that are known.
 const QUERIES: usize = 1000;
 
