@@ -6,7 +6,7 @@
 mod common;
 
 use common::{Chance, Modality, Written};
-use mispair::constraints::{Balance, Bound, Rule, Split, Subject, Verdict, builtin_names};
+use mispair::constraints::{Balance, Bound, Condition, Rule, Split, Subject, Verdict, builtin_names};
 use mispair::formats::facts_from_json;
 use mispair::words::{Row, Timestamp};
 use proptest::prelude::*;
@@ -303,6 +303,22 @@ struct Met {
     collisions: u64,
     shared: u64,
     by_rule: [[u64; 3]; Rule::ALL.len()],
+    by_columns: [u64; 2],
+    left: u64,
+}
+
+/// A condition as it is worded, over the columns.
+fn meets(bound: &Bound<'_>, condition: &Condition, row: Row) -> bool {
+    match condition {
+        Condition::Within(number, from, to) => (*from..=*to).contains(&bound.number(*number, row)),
+        Condition::Not(number, this) => bound.number(*number, row) != *this,
+        Condition::Outside(number, most, least) => {
+            let value = bound.number(*number, row);
+            value <= *most || value >= *least
+        }
+        Condition::HasNone(names, these) => !these.iter().any(|n| bound.names(*names, row).contains(n)),
+        Condition::HasOne(names, these) => these.iter().any(|n| bound.names(*names, row).contains(n)),
+    }
 }
 
 fn check(seed: u64, met: &mut Met) -> Result<(), TestCaseError> {
@@ -343,6 +359,16 @@ fn check(seed: u64, met: &mut Met) -> Result<(), TestCaseError> {
                     split.waived().filter(|&r| verdict(r, &split, p, c, i == j) != Verdict::Holds).collect();
                 prop_assert_eq!(bound.waived_failures(&subject, candidate), waived);
 
+                // A store that filters by columns finds the same, but for what compares two vectors.
+                if bound.refused(&subject).is_none() {
+                    let compares = bound.compares_vectors();
+                    let left = |w: &(Rule, Verdict)| w.1 == Verdict::Fails && compares.contains(&w.0);
+                    let by_columns = bound.conditions(&subject).iter().all(|c| meets(&bound, c, candidate));
+                    prop_assert_eq!(by_columns, want.iter().all(|w| w.1 == Verdict::Holds || left(w)), "by columns");
+                    met.by_columns[usize::from(by_columns)] += 1;
+                    met.left += u64::from(by_columns && first.is_some());
+                }
+
                 // The same caption from outside: it is no sample of the archive, all else is as it was.
                 if bound.refused(&subject).is_none_or(|(rule, _)| rule != Rule::MissingRow) {
                     let from_outside = bound.outcomes(&outside, candidate);
@@ -377,6 +403,7 @@ fn fast_slow_and_worded_agree() {
     runner.run(&any::<u64>(), |seed| check(seed, &mut met.borrow_mut())).unwrap();
     let met = met.into_inner();
     assert!(met.pairs > 10_000 && met.admitted > 50 && met.collisions > 50 && met.shared > 500, "{met:?}");
+    assert!(met.by_columns.iter().all(|&n| n > 300) && met.left > 20, "{met:?}");
     for rule in Rule::ALL {
         let [holds, fails, _] = met.by_rule[rule as usize];
         let can_fail = rule != Rule::MissingRow;

@@ -5,11 +5,12 @@
 mod common;
 
 use common::{Run, command, names, npy_rows, run_command};
+use mispair::constraints::{Bound, Rule, Split};
 use mispair::formats::npy::read_ids;
 use mispair::formats::parquet::{ListColumn, ParquetError};
 use mispair::index::Index;
 use mispair::words::Row;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -265,4 +266,53 @@ fn exports_hold_what_the_index_holds() {
     mispair(&at, &["export", "index"]).fails(2, &["--hydrate"]);
     mispair(&at, &["export", "index", "--hydrate"]).fails(2, &["--index"]);
     mispair(&at, &["export", "index", "--matrix", "nothing", "--out", "x"]).fails(1, &["nothing", "clip-image"]);
+}
+
+#[test]
+fn a_split_goes_to_a_store_with_its_rules_as_filters() {
+    let (_dir, at) = desk();
+    mispair(&at, &["newsroom", "-q", "--samples", "400", "--out", "room"]).ok();
+    mispair(&at, &["build", "-q", "--newsclippings", "room", "--out", "index"]).ok();
+    let export = |split: &str, out: &str, more: &[&str]| {
+        mispair(&at, &[&["export", "index", "--to", "milvus", "--split", split, "--out", out], more].concat())
+    };
+    let said = export("person_sbert_text_text", "persons", &[]).ok().err;
+    assert!(said.contains("left to be checked on what is found: place"), "{said}");
+    export("person_sbert_text_text", "persons", &[]).fails(1, &["persons", "exists already"]);
+    export("person_sbert_text_text", "persons", &["-q", "--force", "--waive", "place"]).ok();
+
+    let index = Index::open(&at.join("index")).unwrap();
+    let split = Split { waive: [Rule::Place].into(), ..Split::builtin("person_sbert_text_text").unwrap() };
+    let bound = Bound::new(&index, split).unwrap();
+    let collection: Value = serde_json::from_slice(&fs::read(at.join("persons/collection.json")).unwrap()).unwrap();
+    assert_eq!((&collection["turned"], &collection["left_to_check"]), (&json!(true), &json!([])));
+    assert_eq!(collection["samples"], bound.search.len());
+    let names: Vec<&str> =
+        collection["fields"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert!(names.starts_with(&["row", "id", "partition"]) && names.ends_with(&["entities", "pictured", "vector"]));
+
+    // The vectors that ask are those of the captions, turned round, since the lowest score comes first here.
+    let column = ListColumn::find(&at.join("persons/queries.parquet"), Some("vector")).unwrap();
+    let ids = column.ids(Some("id")).unwrap().unwrap();
+    let mut vectors = Vec::new();
+    column
+        .read(|vector| {
+            vectors.push(vector.to_vec());
+            Ok::<(), ParquetError>(())
+        })
+        .unwrap();
+    assert_eq!(collection["queries"], ids.len());
+    assert!(ids.len() > 20 && ids.len() == vectors.len());
+    for (id, vector) in ids.iter().zip(&vectors) {
+        let row = index.catalog.find_any_type(id).unwrap();
+        assert_eq!(bound.refused_as_pristine(row), None);
+        let own = bound.query.vector(bound.query.find(row).unwrap());
+        assert!(vector.iter().zip(&own).all(|(x, y)| x.to_bits() == (-y).to_bits()));
+    }
+
+    mispair(&at, &["export", "index", "--to", "milvus", "--out", "x"]).fails(2, &["--split"]);
+    mispair(&at, &["export", "index", "--to", "milvus", "--split", "scene_resnet_place"]).fails(2, &["--out"]);
+    mispair(&at, &["export", "index", "--to", "vespa", "--split", "x", "--out", "x"]).fails(2, &["milvus"]);
+    export("nothing", "x", &[]).fails(2, &["nothing", "built-in"]);
+    assert!(!at.join("x").exists());
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 /// `mispair export`
 #[derive(Debug, ClapArgs)]
-#[command(group(ArgGroup::new("what").required(true)))]
+#[command(group(ArgGroup::new("what").required(true)), group(ArgGroup::new("of_split")))]
 #[command(
-    override_usage = "mispair export [OPTIONS] <--hydrate|--hard-negatives S|--neighbours M|--matrix M|--clip-retrieval> INDEX|DATASET"
+    override_usage = "mispair export [OPTIONS] <--hydrate|--hard-negatives S|--neighbours M|--matrix M|--clip-retrieval|--to milvus> INDEX|DATASET"
 )]
 #[command(after_help = "\
 Examples:
@@ -18,7 +18,8 @@ Examples:
   mispair export indexes/news --hard-negatives semantics_clip_text_image --num-negatives 5 --out negatives.jsonl
   mispair export indexes/news --neighbours clip-image --from clip-text -k 20 --out neighbours.parquet
   mispair export indexes/news --matrix clip-image --out clip_image
-  mispair export indexes/news --clip-retrieval --out embeddings")]
+  mispair export indexes/news --clip-retrieval --out embeddings
+  mispair export indexes/news --to milvus --split semantics_clip_text_image --out news_milvus")]
 pub struct Export {
     /// With --hydrate a dataset made by `mispair match`, or one file of annotations in the published format; else an index.
     #[arg(value_name = "INDEX|DATASET")]
@@ -30,7 +31,7 @@ pub struct Export {
     #[arg(long, group = "what")]
     pub hydrate: bool,
     /// Captions with their own image and the nearest wrong ones that this split's constraints admit, for training.
-    #[arg(long, value_name = "SPLIT", group = "what")]
+    #[arg(long, value_name = "SPLIT", groups = ["what", "of_split"])]
     pub hard_negatives: Option<String>,
     /// Every sample's nearest others in this modality: a Parquet table.
     #[arg(long, value_name = "MODALITY", group = "what", requires = "out")]
@@ -41,12 +42,21 @@ pub struct Export {
     /// clip-image and clip-text as a clip-retrieval folder.
     #[arg(long, group = "what", requires = "out")]
     pub clip_retrieval: bool,
+    /// One split for another store: rows, vectors to ask with, and the split's rules in the store's filter language.
+    #[arg(long, value_name = "STORE", groups = ["what", "of_split"], requires = "out", requires = "split")]
+    pub to: Option<Store>,
+    /// With --to: the split, built in or a file.
+    #[arg(long, value_name = "SPLIT", requires = "to")]
+    pub split: Option<String>,
     /// With --neighbours: whose vectors ask (default: the searched modality).
     #[arg(long, value_name = "MODALITY", requires = "neighbours")]
     pub from: Option<String>,
     /// With --neighbours: how many.
     #[arg(short, long, default_value_t = 10, requires = "neighbours", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub k: u32,
+    /// With --hard-negatives or --to: let a rule of the split hold without looking; may be repeated.
+    #[arg(long, value_name = "RULE", requires = "of_split")]
+    pub waive: Vec<Rule>,
     #[command(flatten)]
     pub mining: MiningArgs,
     #[command(flatten)]
@@ -57,6 +67,13 @@ pub struct Export {
     /// Replace what is there.
     #[arg(long, requires = "out")]
     pub force: bool,
+}
+
+/// Stores that filter by a sample's columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Store {
+    /// Milvus 2.3 and later
+    Milvus,
 }
 
 /// The settings of --hard-negatives: those of sentence-transformers' mine_hard_negatives.
@@ -90,9 +107,6 @@ pub struct MiningArgs {
     /// How rows are made of them.
     #[arg(long, default_value = "triplet", requires = "hard_negatives")]
     pub output_format: ShapeArg,
-    /// Let a rule of the split hold without looking; may be repeated.
-    #[arg(long, value_name = "RULE", requires = "hard_negatives")]
-    pub waive: Vec<Rule>,
     /// Seed of --sampling-strategy random.
     #[arg(long, default_value_t = 1, requires = "hard_negatives")]
     pub seed: u64,

@@ -1,13 +1,13 @@
 //! `mispair export`.
 
-use super::args_export::{Export, MiningArgs, SamplingArg, ShapeArg};
+use super::args_export::{Export, MiningArgs, SamplingArg, ShapeArg, Store};
 use super::render::count;
 use super::talk::Bars;
 use super::{split_named, usage, waive};
 use crate::constraints::Bound;
 use crate::dataset::{
     Hydrated, Mining, Neighbours, SUMMARY, Sampling, Shape, check_index, hydrate, mine, shaped, write_clip_retrieval,
-    write_modality, write_neighbours,
+    write_milvus, write_modality, write_neighbours,
 };
 use crate::formats::read_annotations;
 use crate::import::Talk;
@@ -41,6 +41,28 @@ pub(super) fn run(args: &Export, talk: &Bars) -> Result<()> {
         return hard_negatives(&index, split, args, talk);
     }
     let Some(out) = &args.out else { return Err(usage("this export needs --out")) };
+    if let (Some(Store::Milvus), Some(split)) = (args.to, &args.split) {
+        let mut split = split_named(split)?;
+        waive(&mut split, &args.waive)?;
+        let bound = Bound::new(&index, split)?;
+        talk.begin("samples", bound.search.len() as u64);
+        let written = write_milvus(&bound, out, args.force, &|n| talk.advance(n));
+        talk.clear();
+        let written = written?;
+        let left: Vec<&str> = written.left.iter().map(|rule| rule.name()).collect();
+        talk.note(&format!(
+            "{}: {} samples, {} captions with their filters{}",
+            out.display(),
+            count(written.samples),
+            count(written.queries),
+            if left.is_empty() {
+                String::new()
+            } else {
+                format!("; left to be checked on what is found: {}", left.join(", "))
+            }
+        ));
+        return Ok(());
+    }
     if let Some(name) = &args.neighbours {
         let searched = modality(&index, name)?;
         let from = args.from.as_deref().map_or(Ok(searched), |name| modality(&index, name))?;
@@ -108,7 +130,7 @@ fn hard_negatives(index: &Index, split: &str, args: &Export, talk: &Bars) -> Res
         free(args, out)?;
     }
     let mut split = split_named(split)?;
-    waive(&mut split, &args.mining.waive)?;
+    waive(&mut split, &args.waive)?;
     let searcher = Searcher::new(Bound::new(index, split)?);
     talk.begin("hard negatives", u64::from(index.catalog.len()));
     let mined = mine(index, &searcher, &mining, &|n| talk.advance(n));

@@ -18,11 +18,13 @@
 //! | `subject.rs` | the query's side, from a row or from outside facts |
 //! | `admit.rs` | the fast test of one candidate |
 //! | `postings.rs` | candidates from posting lists, where few are possible |
+//! | `filter.rs` | the rules that need no vector as conditions on columns, for stores that filter by such |
 //! | `eval.rs` | the slow obvious one, with the values behind every verdict |
 
 mod admit;
 mod bind;
 mod eval;
+mod filter;
 mod postings;
 mod rule;
 mod split;
@@ -30,6 +32,7 @@ mod subject;
 
 pub use bind::{BindError, Bound};
 pub use eval::{Outcome, Verdict};
+pub use filter::{Condition, Names, Number};
 pub use rule::{Rule, RuleCounts};
 pub use split::{Balance, Split, SplitError, builtin, builtin_names};
 pub use subject::{Subject, Vectors};

@@ -14,6 +14,7 @@
 //! | `write.rs` | the whole folder |
 //! | `table.rs` | pairs with all that is known of them: `pairs.parquet` |
 //! | `matrices.rs` | an index's vectors as `.npy` files, or as a clip-retrieval folder |
+//! | `milvus.rs` | one split as a Milvus collection, its rules as filters |
 //! | `neighbours.rs` | every sample's nearest others |
 //! | `negatives.rs` | hard negatives for training |
 //! | `terms.rs` | what a run depends on |
@@ -23,6 +24,7 @@
 
 mod hydrate;
 mod matrices;
+mod milvus;
 mod negatives;
 mod neighbours;
 mod part;
@@ -33,6 +35,7 @@ mod write;
 
 pub use hydrate::{Hydrated, check_index, hydrate};
 pub use matrices::{write_clip_retrieval, write_modality};
+pub use milvus::{Exported, write_milvus};
 pub use negatives::{Mined, Mining, Sampling, Shape, mine, shaped};
 pub use neighbours::{Neighbours, write_neighbours};
 pub use part::{Part, There};
