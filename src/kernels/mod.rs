@@ -135,6 +135,19 @@ impl Kernels {
         all
     }
 
+    /// The same kernels, going the other way past rows in main memory.
+    #[cfg(test)]
+    fn otherwise(self) -> Kernels {
+        let backend = match self.backend {
+            Backend::Scalar => Backend::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx2(avx2) => Backend::Avx2(avx2.otherwise()),
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512(avx512) => Backend::Avx512(avx512.otherwise()),
+        };
+        Kernels { backend }
+    }
+
     /// The plain kernels: the definition of the dot product, written down.
     pub fn scalar() -> Kernels {
         Kernels { backend: Backend::Scalar }

@@ -6,14 +6,22 @@ use std::arch::x86_64::*;
 
 /// Proof that the CPU has AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::kernels) struct Avx2(());
+pub(in crate::kernels) struct Avx2 {
+    streams: bool,
+}
 
 impl Avx2 {
     /// `Some` if this CPU has what the kernels need.
     pub(in crate::kernels) fn detect() -> Option<Avx2> {
         let all =
             is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
-        all.then_some(Avx2(()))
+        all.then(|| Avx2 { streams: reads_best_in_order() })
+    }
+
+    /// The other way past rows in main memory than this CPU likes.
+    #[cfg(test)]
+    pub(in crate::kernels) fn otherwise(self) -> Avx2 {
+        Avx2 { streams: !self.streams }
     }
 
     /// The dot product of two padded rows of one length.
@@ -49,12 +57,23 @@ impl Avx2 {
     }
 }
 
+/// AMD's cores read memory fastest strictly in order, one row at a time, Intel's several rows side by side. (One query past
+/// 40,000 and 200,000 rows of 512 on a Xeon: 12.4 ms in order against 3.3, 53 against 30; eight queries: 18 against 3.8, 84 against 38.)
+fn reads_best_in_order() -> bool {
+    let leaf = __cpuid(0);
+    [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
+}
+
 impl Isa for Avx2 {
     type Lanes = __m256;
     const SIDE: usize = 1;
     const ROWS: usize = 3;
     const GROUP: usize = 4;
     const ASKS: [usize; 3] = [3, 2, 1];
+
+    fn streams(self) -> bool {
+        self.streams
+    }
 
     #[inline(always)]
     unsafe fn zero() -> __m256 {

@@ -30,6 +30,12 @@ impl Avx512 {
         Avx2::detect().filter(|_| all).map(|avx2| Avx512 { avx2 })
     }
 
+    /// As [`Avx2::otherwise`].
+    #[cfg(test)]
+    pub(in crate::kernels) fn otherwise(self) -> Avx512 {
+        Avx512 { avx2: self.avx2.otherwise() }
+    }
+
     /// The dot product of two padded rows of one length.
     #[inline]
     pub(in crate::kernels) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
@@ -86,6 +92,10 @@ impl Isa for Avx512 {
     const GROUP: usize = 4;
     /// (Not 3 for two groups: the compiler then moves accumulators to memory and back, and AVX2 is faster.)
     const ASKS: [usize; 3] = [6, 6, 2];
+
+    fn streams(self) -> bool {
+        self.avx2.streams()
+    }
 
     #[inline(always)]
     unsafe fn zero() -> __m512 {

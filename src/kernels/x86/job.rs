@@ -28,7 +28,6 @@ const GROUP: usize = 8;
 /// per query and position.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a, I, E, P> {
-    #[expect(dead_code, reason = "the proof that the CPU has the instructions")]
     isa: I,
     queries: &'a [f32],
     m: usize,
@@ -82,10 +81,13 @@ impl<'a, I: Isa, E: Element, P: Pick> Job<'a, I, E, P> {
         self.m.div_ceil(I::SIDE)
     }
 
-    /// Is this a long read of memory in order? Only `f32`: halves take so long to widen that
+    /// Is this a long read of memory in order, on a CPU that is best at that? Only `f32`: halves take so long to widen that
     /// memory is not what is waited for.
     fn streams(self) -> bool {
-        !P::SCATTERED && size_of::<E>() == 4 && self.pick.len() * self.stride * size_of::<E>() >= STREAM_BYTES
+        self.isa.streams()
+            && !P::SCATTERED
+            && size_of::<E>() == 4
+            && self.pick.len() * self.stride * size_of::<E>() >= STREAM_BYTES
     }
 
     /// One query: eight rows side by side hide the latency of the additions. Scattered rows are
@@ -127,8 +129,8 @@ impl<'a, I: Isa, E: Element, P: Pick> Job<'a, I, E, P> {
         }
     }
 
-    /// `M` registers of queries past rows that lie in main memory: one row at a time. Memory is fastest when
-    /// read strictly in order, by more than the side-by-side chains of [`Job::single`] gain; the
+    /// `M` registers of queries past rows that lie in main memory: one row at a time. Where memory is fastest when
+    /// read strictly in order, that is more than the side-by-side chains of [`Job::single`] gain; the
     /// hint keeps rows that will not come again out of the second-level cache.
     ///
     /// # Safety

@@ -70,6 +70,9 @@ trait Isa: Copy {
     /// Stretches of memory that a cell asks for where few queries go past rows in one, two and more groups.
     const ASKS: [usize; 3];
 
+    /// Is memory read fastest one row at a time?
+    fn streams(self) -> bool;
+
     unsafe fn zero() -> Self::Lanes;
 
     /// # Safety
