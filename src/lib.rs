@@ -41,7 +41,7 @@
 //! | layer | modules | |
 //! |---|---|---|
 //! | 0 words | [`words`] | ids, samples, orders, names, times |
-//! | 1 bytes | [`wire`], [`mapped`], [`memory`], [`publish`], [`kernels`] | index files, maps, what memory is left, folders that appear whole, dot products; the only `unsafe` |
+//! | 1 bytes | [`wire`], [`mapped`], [`memory`], [`turns`], [`publish`], [`kernels`] | index files, maps, what memory is left, how threads share a processor, folders that appear whole, dot products; the only `unsafe` |
 //! | 2 data | [`rows`], [`catalog`], [`matrix`], [`codes`], [`graph`], [`index`] | sets of rows, the corpus, its vectors, their codes, a graph over these, all bound together |
 //! | 3 engines | [`exact`], [`constraints`] | ground-truth search; rules and splits |
 //! | 4 decisions | [`retrieve`], [`matcher`], [`query`], [`report`], [`evidence`], [`evaluation`] | which engine for which caption; a whole corpus into pairs; one caption into an answer; engines measured; datasets and encoders measured |
@@ -76,5 +76,7 @@ pub mod query;
 pub mod report;
 pub mod retrieve;
 pub mod rows;
+#[allow(unsafe_code, reason = "one system call")]
+pub mod turns;
 pub mod wire;
 pub mod words;

@@ -11,7 +11,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a test waits for what must come, on however busy a machine.
@@ -458,4 +458,30 @@ fn what_is_configured() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     run(&["serve", archive().to_str().unwrap(), "--listen", &address], &[]).fails(1, &[&address, "in use"]);
+}
+
+/// What talks to sockets takes its turn; what searches is interrupted by nothing of ours.
+#[test]
+fn threads_that_search_are_not_interrupted() {
+    let daemon = Daemon::start("", |_, _| {});
+    let policies = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
+        let policy = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).ok()?;
+            let (name, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
+            // The 41st field of all; these begin with the third.
+            Some((name.to_owned(), rest.split(' ').nth(38)?.to_owned()))
+        };
+        tasks.flatten().filter_map(policy).collect::<Vec<_>>()
+    };
+    let all = |policies: &[(String, String)], name: &str, policy: &str| {
+        let mut of = policies.iter().filter(|p| p.0.starts_with(name)).peekable();
+        of.peek().is_some() && of.all(|p| p.1 == policy)
+    };
+    // A thread is there before it has its name, and that before it has its policy.
+    let end = Instant::now() + PATIENCE;
+    while !(all(&policies(), "serve", "3") && all(&policies(), "search", "0")) {
+        assert!(Instant::now() < end, "{:?}", policies());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

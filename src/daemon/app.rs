@@ -21,7 +21,9 @@ use std::time::{Duration, Instant};
 
 /// How long one waits to be told that there is no room. Refusals that come at once are asked again at once, and then the daemon
 /// does little else: with 256 connections that never rest, answers fell to less than half of what they are without.
-const PAUSE: Duration = Duration::from_millis(40);
+const PAUSE: Duration = Duration::from_millis(34);
+/// Who is turned away within so long is told at one time.
+const STEP: Duration = Duration::from_millis(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers may want to know of their request.
@@ -61,6 +63,15 @@ pub fn app(state: Arc<State>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&state), admitted))
         .layer(from_fn_with_state(Arc::clone(&state), observed))
         .with_state(state)
+}
+
+/// The next of the moments, [`STEP`] apart, at which those that were turned away are told so together: searches lose less to one
+/// waking for many than to one for each.
+fn together(after: tokio::time::Instant) -> tokio::time::Instant {
+    static BEGIN: LazyLock<tokio::time::Instant> = LazyLock::new(tokio::time::Instant::now);
+    let since = after.saturating_duration_since(*BEGIN).as_micros();
+    let steps = since.div_ceil(STEP.as_micros()) as u32;
+    BEGIN.checked_add(STEP * steps).unwrap_or(after)
 }
 
 async fn nowhere(request: Request) -> Problem {
@@ -117,7 +128,7 @@ async fn observed(extract::State(state): extract::State<Arc<State>>, mut request
     let problem = response.extensions_mut().remove::<Problem>();
     let turned_away = problem.as_ref().is_some_and(|p| p.kind == Kind::Overloaded);
     if turned_away {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep_until(together(tokio::time::Instant::now() + PAUSE)).await;
     }
     if let Some(problem) = &problem {
         let mut written = problem.written(Some(&id));
