@@ -68,3 +68,11 @@ fn part() {
     });
     assert_eq!(read.len(), 2, "parts as they were made, and sealed anew: a corpus that none reads tests nothing");
 }
+
+#[test]
+fn parquet() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut read = 0;
+    replay("parquet", |input, _| read += usize::from(fuzzed::parquet(input, &dir.path().join("table.parquet"))));
+    assert!(read > 1, "a corpus that none reads tests nothing");
+}

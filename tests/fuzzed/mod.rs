@@ -8,6 +8,7 @@ mod seal;
 use mispair::constraints::Split;
 use mispair::daemon::Config;
 use mispair::dataset::Part;
+use mispair::formats::parquet::{ListColumn, ParquetError, read_parquet};
 use mispair::formats::{
     CcnEntry, Columns, PairColumns, RecordError, captioned_facts, facts_from_json, read_annotations, read_ccn_direct,
     read_ccn_index, read_ccn_inverse, read_checks, read_columns, read_csv, read_evidence, read_jsonl, read_labelled,
@@ -18,6 +19,18 @@ use std::path::Path;
 
 /// How many kinds of records there are.
 pub const RECORDS: u8 = 13;
+
+/// Where bytes are sent as the body of a request, and as what; without a kind they are the rest of the path.
+pub const ROUTES: [(&str, &str); 8] = [
+    ("/v1/query", "application/json"),
+    ("/v1/query:batch", "application/json"),
+    ("/v1/query:batch", "application/x-ndjson"),
+    ("/v1/explain", "application/json"),
+    ("/v1/match", "application/json"),
+    ("/v1/vectors:search", "application/json"),
+    ("/v1/verify", "application/json"),
+    ("/?", ""),
+];
 
 /// Catalogs, metadata, evidence, annotations, pairs, facts, plain vectors.
 pub fn records(input: &[u8]) {
@@ -100,4 +113,17 @@ pub fn part(input: &[u8], at: &Path) -> bool {
     assert!(held <= input.len() && part.number < part.of);
     let _ = Part::look(at, &part.terms, part.number);
     true
+}
+
+/// Tables, read from `at`: as a catalog, as a column of vectors and its ids. Was it read as either?
+pub fn parquet(input: &[u8], at: &Path) -> bool {
+    if std::fs::write(at, input).is_err() {
+        return false;
+    }
+    let catalog = read_parquet(at, &Columns::default(), true, |_| Ok::<(), RecordError>(()));
+    let lists = ListColumn::find(at, None).and_then(|column| {
+        let _ = column.ids(None);
+        column.read(|_| Ok::<(), ParquetError>(()))
+    });
+    catalog.is_ok() || lists.is_ok()
 }

@@ -3,9 +3,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../fuzzed/mod.rs"]
+mod fuzzed;
 
 mod answers;
 mod bodies;
+mod every_request;
 mod hostile;
 mod house;
 mod images;

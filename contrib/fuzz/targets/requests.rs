@@ -2,8 +2,12 @@
 //! daemon: 500, or none at all.
 #![no_main]
 
+#[path = "../../../tests/fuzzed/mod.rs"]
+mod fuzzed;
+
 use axum::body::Body;
 use axum::http::Request;
+use fuzzed::ROUTES;
 use mispair::daemon::{Config, Served, State, app};
 use mispair::import::{Corpus, Talk, build};
 use mispair::matrix::Dtype;
@@ -18,17 +22,6 @@ impl Talk for Nobody {
     fn advance(&self, _: u64) {}
     fn note(&self, _: &str) {}
 }
-
-const ROUTES: [(&str, &str); 8] = [
-    ("/v1/query", "application/json"),
-    ("/v1/query:batch", "application/json"),
-    ("/v1/query:batch", "application/x-ndjson"),
-    ("/v1/explain", "application/json"),
-    ("/v1/match", "application/json"),
-    ("/v1/vectors:search", "application/json"),
-    ("/v1/verify", "application/json"),
-    ("/?", ""),
-];
 
 static HOUSE: LazyLock<(Runtime, axum::Router)> = LazyLock::new(|| {
     let dir = std::env::temp_dir().join(format!("mispair-fuzz-requests-{}", std::process::id()));
