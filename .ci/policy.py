@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the crate may depend on: licences from a list, one version of each crate unless it is excused, one registry.
 
-    python3 .ci/policy.py            reads `cargo metadata --locked`; exits 1 with what is wrong
+    python3 .ci/policy.py            reads `cargo metadata --locked --all-features`; exits 1 with what is wrong
 """
 import collections, json, re, subprocess, sys
 
@@ -31,7 +31,7 @@ def allowed(expression):
 
 def main():
     assert allowed("GPL-3.0 OR MIT") and not allowed("GPL-3.0") and not allowed("MIT AND GPL-3.0") and allowed("(MIT OR GPL-3.0) AND Zlib")
-    metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version", "1", "--locked"]))
+    metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"]))
     wrong, versions = [], collections.defaultdict(set)
     others = [p for p in metadata["packages"] if p["source"] is not None]
     for package in others:

@@ -45,7 +45,7 @@
 //! | 2 data | [`rows`], [`catalog`], [`matrix`], [`codes`], [`graph`], [`index`] | sets of rows, the corpus, its vectors, their codes, a graph over these, all bound together |
 //! | 3 engines | [`exact`], [`constraints`] | ground-truth search; rules and splits |
 //! | 4 decisions | [`retrieve`], [`matcher`], [`query`], [`report`], [`evidence`], [`evaluation`] | which engine for which caption; a whole corpus into pairs; one caption into an answer; engines measured; datasets and encoders measured |
-//! | 5 outside | [`formats`], [`import`], [`dataset`], [`encode`], [`newsroom`], [`daemon`], [`cli`] | other people's files; encoders; the daemon; the command line |
+//! | 5 outside | [`formats`], [`import`], [`dataset`], [`encode`], [`newsroom`], [`daemon`], [`cli`] | other people's files; encoders; the daemon; the command line; with the feature `python` a Python module |
 
 #![deny(unsafe_code)]
 
@@ -72,6 +72,8 @@ pub mod matrix;
 pub mod memory;
 pub mod newsroom;
 pub mod publish;
+#[cfg(feature = "python")]
+mod python;
 pub mod query;
 pub mod report;
 pub mod retrieve;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer map: who stands on which floor.
-const LAYERS: [(&str, u8); 28] = [
+const LAYERS: [(&str, u8); 29] = [
     ("words", 0),
     ("wire", 1),
     ("mapped", 1),
@@ -33,11 +33,12 @@ const LAYERS: [(&str, u8); 28] = [
     ("newsroom", 5),
     ("encode", 5),
     ("daemon", 5),
+    ("python", 5),
     ("cli", 5),
 ];
 
-/// Arrows on one floor. Everything else points down. Engines, and the two faces, do not know each other.
-const ACROSS: [(&str, &str); 22] = [
+/// Arrows on one floor. Everything else points down. Engines, and the faces, do not know each other.
+const ACROSS: [(&str, &str); 24] = [
     ("wire", "mapped"),
     ("index", "catalog"),
     ("index", "matrix"),
@@ -59,6 +60,8 @@ const ACROSS: [(&str, &str); 22] = [
     ("encode", "formats"),
     ("daemon", "dataset"),
     ("daemon", "formats"),
+    ("python", "dataset"),
+    ("python", "formats"),
     ("cli", ""),
 ];
 
@@ -79,7 +82,7 @@ const ONE_PLACE: [(&str, &str); 8] = [
 ];
 
 /// The same, in one folder.
-const ONE_FOLDER: [(&str, &str); 7] = [
+const ONE_FOLDER: [(&str, &str); 8] = [
     ("tokio", "daemon"),
     ("axum", "daemon"),
     ("hyper", "daemon"),
@@ -87,6 +90,7 @@ const ONE_FOLDER: [(&str, &str); 7] = [
     ("arc_swap", "daemon"),
     ("anyhow", "cli"),
     ("askama", "daemon"),
+    ("pyo3", "python"),
 ];
 
 struct Source {

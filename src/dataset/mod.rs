@@ -40,6 +40,7 @@ pub use negatives::{Mined, Mining, Sampling, Shape, mine, shaped};
 pub use neighbours::{Neighbours, write_neighbours};
 pub use part::{Part, There};
 pub use read::read;
+pub use table::{Labelled, write as write_pairs};
 pub use terms::Terms;
 pub use write::{Run, SUMMARY, is_dataset, write};
 

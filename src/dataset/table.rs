@@ -20,10 +20,10 @@ use crate::words::{Row, SampleId};
 use std::io::Write;
 
 /// One row: the pair, its partition and its split.
-pub(super) type Labelled<'a> = (&'a str, &'a str, Pair);
+pub type Labelled<'a> = (&'a str, &'a str, Pair);
 
 /// Writes the table. The bytes depend on the rows alone.
-pub(super) fn write(catalog: &Catalog, rows: &[Labelled<'_>], to: impl Write + Send) -> Result<(), TableError> {
+pub fn write(catalog: &Catalog, rows: &[Labelled<'_>], to: impl Write + Send) -> Result<(), TableError> {
     let whole = catalog.rows().all(|r| matches!(catalog.id(r), SampleId::Int(_)));
     let named = |rows: &[Labelled<'_>]| columns(catalog, rows, whole);
     let mut table = Table::new(to, "pairs", &named(&[]))?;
