@@ -5,16 +5,29 @@
         the libraries' numbers for our own sentences, which the tests compare with
     python3 tests/reference_metrics.py 5pils test.json tests/fixtures/metrics_5pils.json
         the libraries' numbers for captions of 5Pils-OOC and their evidence captions: every row with Indic script, and 200 others
+    python3 tests/reference_metrics.py wordnet tests/fixtures/wordnet tests/fixtures/metrics_wordnet.json
+        METEOR of sentences that share words, stems and synonyms of the made-up dictionary
+    python3 tests/reference_metrics.py 5pils-wordnet test.json /usr/share/wordnet tests/fixtures/metrics_5pils_wordnet.json
+        METEOR of the same rows of 5Pils-OOC with WordNet 3.0 (Debian's wordnet-base)
+    python3 tests/reference_metrics.py flickr8k-wordnet captions.csv /usr/share/wordnet tests/fixtures/metrics_flickr8k_wordnet.json
+        the same of the first two captions of each of 500 photos of Flickr8k, which say one thing in different words
     mispair eval veracity --truth T --predictions P --rows rows.jsonl
     python3 tests/reference_metrics.py check T P rows.jsonl
         every ROUGE-L and METEOR of these rows again; fails above a difference of 1e-4, or below 200 rows
 
-Files are JSON arrays or JSONL with ids. METEOR is NLTK's, given the words that mispair counts, without WordNet.
+Files are JSON arrays or JSONL with ids. METEOR is NLTK's, given the words that mispair counts; without WordNet where none is named.
 """
+import atexit
+import csv
 import json
+import os
+import shutil
 import sys
+import tempfile
 import unicodedata
 
+import nltk.data
+from nltk.corpus.reader.wordnet import WordNetCorpusReader
 from nltk.translate.meteor_score import single_meteor_score
 from rouge_score import rouge_scorer
 
@@ -46,6 +59,25 @@ SENTENCES = [
     ("சென்னை வெள்ளம்", "சென்னை வெள்ளம் 2015"),
     ("Le marché de Cracovie, l’hiver", "Au marché de Cracovie, l’été"),
 ]
+# Synonyms by noun, verb, adjective and adverb; by regular and irregular forms; phrases and capitals, which never match.
+SYNONYMS = [
+    ("A vessel was seen on the flooded road", "They watch a ship; the street is inundated"),
+    ("The ship sent knives", "A vessel mails blades"),
+    ("Children gathered in Oslo", "kids assembled in Christiania"),
+    ("The photograph of a big municipality", "A photo of the large town"),
+    ("angrier firemen marched rapidly", "furious firefighters parade quickly"),
+    ("broken boxes, old news", "shattered cartons and aged tidings"),
+    ("snap snap snap", "photo break picture"),
+    ("photos and pictures of pictures", "a photograph, a photo, snaps"),
+    ("the oxen stand near", "Bos is handy"),
+    ("better fast than well", "rapidly, good and well"),
+    ("a deluge of vessels", "the streams of bowls"),
+    ("boxing men built a blade", "a man spars, constructs knives"),
+    ("she saw a great flood", "he cut a big deluge"),
+    ("newer streets, larger roads", "fresh road, great thoroughfare"),
+    ("sea craft by the young goat", "a ship and a kid"),
+    ("Nothing in common", "quite other things"),
+]
 
 
 def words(text):
@@ -72,9 +104,27 @@ class NoWordNet:
 ROUGE = rouge_scorer.RougeScorer(["rougeL"])
 
 
+def wordnet(folder):
+    """NLTK's reader of a folder, which also wants the names of the lexicographer's files; nothing here asks for these."""
+    whole = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, whole)
+    for name in os.listdir(folder):
+        if name.startswith(("index.", "data.")) or name.endswith(".exc"):
+            shutil.copy(os.path.join(folder, name), whole)
+    with open(os.path.join(whole, "lexnames"), "w") as out:
+        out.writelines(f"{i:02}\tfile.{i}\t1\n" for i in range(45))
+    nltk.data.path.append(whole)
+    WordNetCorpusReader.map_wn = lambda self: {}
+    return WordNetCorpusReader(whole, None)
+
+
 def scores(predicted, truth):
     meteor = single_meteor_score(words(truth), words(predicted), wordnet=NoWordNet())
     return {"rouge_l": ROUGE.score(truth, predicted)["rougeL"].fmeasure, "meteor": meteor}
+
+
+def with_synonyms(net, predicted, truth):
+    return single_meteor_score(words(truth), words(predicted), wordnet=net)
 
 
 def table(path):
@@ -112,7 +162,7 @@ def check(truth, predictions, rows):
 
 
 def of_5pils(rows):
-    """By the row's number: ROUGE-L and METEOR of its texts (caption, evidence captions), each with the next, four at most."""
+    """By the row's number: its texts (caption, evidence captions), each with the next, four pairs at most."""
     def indic(texts):
         return any("\u0900" <= c <= "\u0dff" for t in texts for c in t)
 
@@ -122,20 +172,43 @@ def of_5pils(rows):
         if len(found) < 2 or not (indic(found) or others < 200):
             continue
         others += not indic(found)
-        pairs = [scores(a, b) for a, b in list(zip(found, found[1:]))[:4]]
-        listed[number] = [[round(p["rouge_l"], 7), round(p["meteor"], 7)] for p in pairs]
+        listed[number] = list(zip(found, found[1:]))[:4]
     return listed
 
 
-if len(sys.argv) == 3 and sys.argv[1] == "write":
-    entries = [{"predicted": p, "truth": t, **scores(p, t)} for p, t in SENTENCES]
-    with open(sys.argv[2], "w", encoding="utf-8") as out:
+def by_row(path, out, numbers):
+    """Writes the numbers of every pair of texts of these rows."""
+    rows = of_5pils(json.load(open(path, encoding="utf-8")))
+    rows = {number: [numbers(a, b) for a, b in pairs] for number, pairs in rows.items()}
+    with open(out, "w", encoding="utf-8") as out:
+        out.write("{\n" + ",\n".join(f'"{n}": {json.dumps(p)}' for n, p in rows.items()) + "\n}\n")
+
+
+def by_sentence(out, entries):
+    with open(out, "w", encoding="utf-8") as out:
         out.write("[\n" + ",\n".join(json.dumps(e, ensure_ascii=False) for e in entries) + "\n]\n")
-elif len(sys.argv) == 4 and sys.argv[1] == "5pils":
-    numbers = of_5pils(json.load(open(sys.argv[2], encoding="utf-8")))
-    with open(sys.argv[3], "w", encoding="utf-8") as out:
-        out.write("{\n" + ",\n".join(f'"{n}": {json.dumps(p)}' for n, p in numbers.items()) + "\n}\n")
-elif len(sys.argv) == 5 and sys.argv[1] == "check":
-    check(*sys.argv[2:])
-else:
-    sys.exit(__doc__)
+
+
+match sys.argv[1:]:
+    case ["write", out]:
+        by_sentence(out, [{"predicted": p, "truth": t, **scores(p, t)} for p, t in SENTENCES])
+    case ["wordnet", folder, out]:
+        net = wordnet(folder)
+        both = lambda p, t: {"meteor": with_synonyms(net, p, t), "without": scores(p, t)["meteor"]}
+        by_sentence(out, [{"predicted": p, "truth": t, **both(p, t)} for p, t in SYNONYMS])
+    case ["5pils", rows, out]:
+        by_row(rows, out, lambda a, b: [round(s, 7) for s in scores(a, b).values()])
+    case ["5pils-wordnet", rows, folder, out]:
+        net = wordnet(folder)
+        by_row(rows, out, lambda a, b: round(with_synonyms(net, a, b), 7))
+    case ["flickr8k-wordnet", captions, folder, out]:
+        net, photos = wordnet(folder), {}
+        for row in csv.DictReader(open(captions, encoding="utf-8")):
+            photos.setdefault(row["image_path"], []).append(row["caption"])
+        numbers = [round(with_synonyms(net, c[0], c[1]), 7) for c in list(photos.values())[:500]]
+        with open(out, "w", encoding="utf-8") as out:
+            out.write(json.dumps(numbers) + "\n")
+    case ["check", truth, predictions, rows]:
+        check(truth, predictions, rows)
+    case _:
+        sys.exit(__doc__)

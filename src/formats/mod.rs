@@ -33,6 +33,7 @@
 //! | `newsclippings.rs` | annotation files |
 //! | `pairs.rs` | captions with right and wrong images in other layouts: pairs, hydrated rows |
 //! | `published.rs` | where the files of the published dataset lie |
+//! | `wordnet.rs` | WordNet's database files: senses, words, irregular forms |
 //! | `record.rs`, `stream.rs` | wanted fields of one record; records one by one |
 //! | `error.rs` | what is wrong with a record, and where |
 
@@ -57,6 +58,7 @@ mod record;
 mod stream;
 mod tabular;
 mod vectors;
+mod wordnet;
 
 pub use catalog_json::{read_jsonl, read_visual_news};
 pub use ccn::{CcnEntry, read_ccn_direct, read_ccn_index, read_ccn_inverse};
@@ -73,3 +75,4 @@ pub use pairs::{LabelledRow, PairColumns, read_labelled};
 pub use published::{PARTITIONS, Published, PublishedError, PublishedModality, find_published};
 pub use tabular::read_csv;
 pub use vectors::{Vectors, VectorsError, VectorsProblem, read_vectors};
+pub use wordnet::{Speech, WordNetPart, read_wordnet};

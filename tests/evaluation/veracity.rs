@@ -2,20 +2,20 @@
 
 use crate::common::{command, run_command};
 use crate::desk::{data, scratch};
-use mispair::evaluation::veracity::{meteor, rouge_l};
+use mispair::evaluation::veracity::{Lexicon, Synonyms, meteor, rouge_l};
+use mispair::formats::{Speech, WordNetPart, read_wordnet};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// ROUGE-L and METEOR of our own sentences, as rouge-score and NLTK give them (`tests/reference_metrics.py` wrote the file).
 #[test]
 fn the_libraries_numbers() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/metrics.json");
-    let rows: Vec<Value> = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    assert!(rows.len() >= 20);
-    for row in rows {
+    let rows = json_of(fixture("metrics.json"));
+    assert!(rows.as_array().unwrap().len() >= 20);
+    for row in rows.as_array().unwrap() {
         let (predicted, truth) = (row["predicted"].as_str().unwrap(), row["truth"].as_str().unwrap());
-        for (name, ours) in [("rouge_l", rouge_l(predicted, truth)), ("meteor", meteor(predicted, truth))] {
+        for (name, ours) in [("rouge_l", rouge_l(predicted, truth)), ("meteor", meteor(predicted, truth, None))] {
             let want = row[name].as_f64().unwrap();
             assert!((ours - want).abs() < 1e-6, "{name} of {predicted:?} and {truth:?}: {ours}, not {want}");
         }
@@ -26,9 +26,8 @@ fn the_libraries_numbers() {
 #[test]
 fn the_libraries_numbers_of_5pils() {
     let Some(folder) = data("5pils_ooc") else { return };
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/metrics_5pils.json");
-    let numbers: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let rows: Vec<Value> = serde_json::from_str(&fs::read_to_string(folder.join("test.json")).unwrap()).unwrap();
+    let numbers = json_of(fixture("metrics_5pils.json"));
+    let rows = json_of(folder.join("test.json"));
     let (mut compared, mut indic, mut worst) = (0, 0, 0.0_f64);
     for (number, wanted) in numbers.as_object().unwrap() {
         let row = &rows[number.parse::<usize>().unwrap()];
@@ -37,7 +36,7 @@ fn the_libraries_numbers_of_5pils() {
         indic += usize::from(texts.iter().any(|t| t.chars().any(|c| ('\u{900}'..='\u{dff}').contains(&c))));
         for (pair, want) in texts.windows(2).zip(wanted.as_array().unwrap()) {
             for (ours, want) in
-                [rouge_l(pair[0], pair[1]), meteor(pair[0], pair[1])].into_iter().zip(want.as_array().unwrap())
+                [rouge_l(pair[0], pair[1]), meteor(pair[0], pair[1], None)].into_iter().zip(want.as_array().unwrap())
             {
                 let off = (ours - want.as_f64().unwrap()).abs();
                 assert!(off < 1e-6, "row {number}: {ours}, not {want}: {pair:?}");
@@ -51,6 +50,124 @@ fn the_libraries_numbers_of_5pils() {
         "{compared} numbers of {} rows, {indic} with Indic scripts; largest difference {worst:.1e}",
         numbers.as_object().unwrap().len()
     );
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn json_of(path: PathBuf) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn dictionary(folder: &Path) -> Synonyms {
+    let [nouns, verbs, adjectives, adverbs] = Speech::ALL.map(|speech| {
+        let files = speech.files().map(|name| (fs::read(folder.join(&name)).unwrap(), folder.join(name)));
+        let read = read_wordnet(speech, files.each_ref().map(|(bytes, path)| (&bytes[..], path.as_path())));
+        let WordNetPart { senses, words, irregular } = read.unwrap();
+        Lexicon { senses, words, irregular }
+    });
+    Synonyms { nouns, verbs, adjectives, adverbs }
+}
+
+/// Sentences of a made-up dictionary's words, as NLTK matches them; most of them match by their synonyms.
+#[test]
+fn synonyms_of_a_made_up_dictionary() {
+    let dictionary = dictionary(&fixture("wordnet"));
+    let mut more = 0;
+    for row in json_of(fixture("metrics_wordnet.json")).as_array().unwrap() {
+        let (predicted, truth) = (row["predicted"].as_str().unwrap(), row["truth"].as_str().unwrap());
+        for (field, dictionary) in [("meteor", Some(&dictionary)), ("without", None)] {
+            let (ours, want) = (meteor(predicted, truth, dictionary), row[field].as_f64().unwrap());
+            assert!((ours - want).abs() < 1e-9, "{field} of {predicted:?} and {truth:?}: {ours}, not {want}");
+        }
+        more += usize::from(row["meteor"].as_f64() > row["without"].as_f64());
+    }
+    assert!(more >= 10);
+}
+
+/// WordNet 3.0: in the folder that `MISPAIR_WORDNET` names, or where Debian's package puts it.
+fn wordnet() -> Option<Synonyms> {
+    let net = PathBuf::from(std::env::var_os("MISPAIR_WORDNET").unwrap_or("/usr/share/wordnet".into()));
+    let licence =
+        fs::read(net.join("data.noun")).map(|b| String::from_utf8_lossy(&b[..b.len().min(2000)]).into_owned());
+    if !licence.is_ok_and(|text| text.contains("WordNet 3.0 Copyright")) {
+        println!("skipped: {} is not WordNet 3.0; name its folder in MISPAIR_WORDNET", net.display());
+        return None;
+    }
+    Some(dictionary(&net))
+}
+
+/// METEORs of pairs of texts with a dictionary, which are NLTK's; how many of them it changes.
+fn as_nltk<'t>(dictionary: &Synonyms, pairs: impl Iterator<Item = (&'t str, &'t str, f64)>) -> usize {
+    let (mut compared, mut changed, mut worst) = (0, 0, 0.0_f64);
+    for (predicted, truth, want) in pairs {
+        let ours = meteor(predicted, truth, Some(dictionary));
+        assert!((ours - want).abs() < 1e-6, "{ours}, not {want}: {predicted:?} and {truth:?}");
+        worst = worst.max((ours - want).abs());
+        compared += 1;
+        changed += usize::from(ours != meteor(predicted, truth, None));
+    }
+    println!("{compared} METEORs, {changed} of them changed by synonyms; largest difference {worst:.1e}");
+    changed
+}
+
+/// The same 372 real rows.
+#[test]
+fn synonyms_of_wordnet_in_5pils() {
+    let (Some(folder), Some(dictionary)) = (data("5pils_ooc"), wordnet()) else { return };
+    let (rows, wanted) = (json_of(folder.join("test.json")), json_of(fixture("metrics_5pils_wordnet.json")));
+    let mut pairs = Vec::new();
+    for (number, wanted) in wanted.as_object().unwrap() {
+        let row = &rows[number.parse::<usize>().unwrap()];
+        let texts = std::iter::once(&row["caption"]).chain(row["evidence_captions"].as_array().unwrap());
+        let texts: Vec<&str> = texts.map(|t| t.as_str().unwrap()).collect();
+        let wanted = wanted.as_array().unwrap();
+        pairs.extend(texts.windows(2).zip(wanted).map(|(t, want)| (t[0], t[1], want.as_f64().unwrap())));
+    }
+    assert!(wanted.as_object().unwrap().len() >= 200 && as_nltk(&dictionary, pairs.into_iter()) >= 50);
+}
+
+/// The first two captions of photos: one thing said in different words.
+#[test]
+fn synonyms_of_wordnet_in_flickr8k() {
+    let (Some(folder), Some(dictionary)) = (data("flickr8k"), wordnet()) else { return };
+    let mut photos: Vec<(String, Vec<String>)> = Vec::new();
+    for row in csv::Reader::from_path(folder.join("captions.csv")).unwrap().deserialize() {
+        let (path, caption): (String, String) = row.unwrap();
+        match photos.last_mut() {
+            Some((last, captions)) if *last == path => captions.push(caption),
+            _ => photos.push((path, vec![caption])),
+        }
+    }
+    let wanted = json_of(fixture("metrics_flickr8k_wordnet.json"));
+    let wanted: Vec<f64> = wanted.as_array().unwrap().iter().map(|w| w.as_f64().unwrap()).collect();
+    let pairs = photos.iter().zip(&wanted).map(|((_, c), &want)| (c[0].as_str(), c[1].as_str(), want));
+    assert!(wanted.len() == 500 && as_nltk(&dictionary, pairs) >= 50);
+}
+
+#[test]
+fn the_verb_reads_a_dictionary() {
+    let dir = scratch("veracity-wordnet");
+    fs::write(dir.join("truth.jsonl"), "{\"id\": 1, \"event\": \"A vessel mails blades\"}\n").unwrap();
+    fs::write(dir.join("said.jsonl"), "{\"id\": 1, \"event\": \"The ship sent knives\"}\n").unwrap();
+    fs::create_dir(dir.join("net")).unwrap();
+    for file in Speech::ALL.iter().flat_map(|s| s.files()) {
+        fs::copy(fixture("wordnet").join(&file), dir.join("net").join(file)).unwrap();
+    }
+    let line = "eval veracity --truth truth.jsonl --predictions said.jsonl --wordnet net";
+    let report: Value = serde_json::from_str(&ask(&dir, &format!("{line} --format json")).ok().out).unwrap();
+    assert_eq!(report["context"]["event"]["METEOR"]["mean"], 0.46875);
+    assert_eq!(report["meteor_matches"], json!(["stems", "synonyms"]));
+    assert!(ask(&dir, line).ok().out.contains("METEOR matches equal words, stems, synonyms"));
+
+    let verbs = fs::read_to_string(dir.join("net/index.verb")).unwrap();
+    fs::write(dir.join("net/index.verb"), verbs.replace("ship v 1", "ship v 2")).unwrap();
+    let number = 1 + verbs.lines().position(|l| l.starts_with("ship ")).unwrap();
+    ask(&dir, line).fails(1, &["net/index.verb", &format!("line {number}"), "\"ship\" has 2 senses"]);
+    fs::remove_file(dir.join("net/adj.exc")).unwrap();
+    fs::write(dir.join("net/index.verb"), verbs).unwrap();
+    ask(&dir, line).fails(1, &["net/adj.exc", "--wordnet"]);
 }
 
 fn ask(dir: &Path, line: &str) -> crate::common::Run {
@@ -103,6 +220,13 @@ fn the_verb_counts_by_id() {
     ask(&dir, "eval veracity --truth truth.json --predictions strangers.jsonl").fails(1, &["none of its 1 ids", "77"]);
     fs::write(dir.join("twice.jsonl"), "{\"id\": 1, \"verdict\": \"a\"}\n{\"id\": 1, \"verdict\": \"b\"}\n").unwrap();
     ask(&dir, "eval veracity --truth truth.json --predictions twice.jsonl").fails(1, &["line 2", "stands twice"]);
+    // Rows without ids are never joined by their places.
+    fs::write(dir.join("placed.csv"), "verdict\naccurate\naccurate\n").unwrap();
+    let line = "eval veracity --truth truth.json --predictions placed.csv";
+    ask(&dir, line).fails(1, &["placed.csv", "no column \"id\"", "--id-column"]);
+    fs::write(dir.join("some.jsonl"), "{\"id\": 1, \"verdict\": \"accurate\"}\n{\"verdict\": \"accurate\"}\n").unwrap();
+    ask(&dir, "eval veracity --truth truth.json --predictions some.jsonl")
+        .fails(1, &["some.jsonl", "line 2", "\"id\""]);
     fs::write(dir.join("odd.csv"), "id,label\n1,perhaps\n").unwrap();
     ask(&dir, "eval veracity --truth odd.csv --predictions said.jsonl").fails(1, &["odd.csv", "id 1", "perhaps"]);
     fs::write(dir.join("none.csv"), "id,colour\n1,red\n").unwrap();

@@ -5,9 +5,11 @@
 //! | `args.rs` | the arguments, their help |
 //! | `stats.rs`, `overlap.rs`, `retrieval.rs`, `difficulty.rs`, `veracity.rs` | the verbs |
 //! | `column.rs` | columns beside an index, joined by id |
+//! | `dictionary.rs` | a folder of WordNet's files |
 
 mod args;
 mod column;
+mod dictionary;
 mod difficulty;
 mod overlap;
 mod retrieval;

@@ -4,9 +4,10 @@ use super::super::args::Format;
 use super::super::render::{count, right, table};
 use super::super::talk::Bars;
 use super::args::VeracityArgs;
+use super::dictionary;
 use crate::evaluation::veracity::{
-    Gazetteer, GeoName, Veracity, VeracityScore, date_delta, dates_in, is_unknown, meteor, names_in, people, rouge_l,
-    veracity,
+    Gazetteer, GeoName, Synonyms, Veracity, VeracityScore, date_delta, dates_in, is_unknown, meteor, names_in, people,
+    rouge_l, veracity,
 };
 use crate::formats::{Cells, read_columns};
 use crate::import::Talk;
@@ -43,6 +44,8 @@ struct RowScore<'a> {
 struct Report {
     veracity: Option<VeracityScore>,
     context: BTreeMap<&'static str, BTreeMap<&'static str, Measure>>,
+    /// What METEOR matched beside equal words.
+    meteor_matches: &'static [&'static str],
     rows: u64,
     missing_predictions: u64,
     skipped: Vec<String>,
@@ -77,6 +80,7 @@ pub(super) fn run(args: &VeracityArgs, talk: &Bars) -> Result<()> {
         talk.note(&format!("note: {missing} of {} rows have no prediction; they count as wrong", truth.rows.len()));
     }
     let gazetteer = args.geonames.as_deref().map(gazetteer).transpose()?;
+    let dictionary = args.wordnet.as_deref().map(dictionary::read).transpose()?;
     let mut skipped = Vec::new();
     let verdicts = if truth.has(label) && predicted.has(verdict) {
         let mut rows = Vec::new();
@@ -119,7 +123,8 @@ pub(super) fn run(args: &VeracityArgs, talk: &Bars) -> Result<()> {
             }
             let answer = predicted.by_id.get(id).and_then(|&row| predicted.cell(&predicted.rows[row].1, item));
             let answer = answer.map(|a| texts(a).join(", ")).filter(|a| !is_unknown(a));
-            for (measure, value) in scores(item, answer.as_deref().unwrap_or(""), &own, gazetteer.as_ref()) {
+            let answered = answer.as_deref().unwrap_or("");
+            for (measure, value) in scores(item, answered, &own, gazetteer.as_ref(), dictionary.as_ref()) {
                 each.push(RowScore { id, item, measure, score: value });
                 let sum = sums.entry(measure).or_default();
                 *sum = (sum.0 + 1, sum.1 + u64::from(answer.is_some()), sum.2 + value);
@@ -133,6 +138,7 @@ pub(super) fn run(args: &VeracityArgs, talk: &Bars) -> Result<()> {
     let report = Report {
         veracity: verdicts,
         context,
+        meteor_matches: if dictionary.is_some() { &["stems", "synonyms"] } else { &["stems"] },
         rows: truth.rows.len() as u64,
         missing_predictions: missing as u64,
         skipped,
@@ -166,8 +172,18 @@ fn texts(cell: &str) -> Vec<String> {
 }
 
 /// The measures of an item (COVE, §4.2). Of several true texts the most similar counts for ROUGE-L and METEOR.
-fn scores(item: &str, answer: &str, truth: &[String], places: Option<&Gazetteer>) -> Vec<(&'static str, f64)> {
-    let best = |measure: fn(&str, &str) -> f64| truth.iter().map(|t| measure(answer, t)).fold(0.0, f64::max);
+fn scores(
+    item: &str,
+    answer: &str,
+    truth: &[String],
+    places: Option<&Gazetteer>,
+    dictionary: Option<&Synonyms>,
+) -> Vec<(&'static str, f64)> {
+    let best = |measure: &dyn Fn(&str) -> f64| truth.iter().map(|t| measure(t)).fold(0.0, f64::max);
+    let texts = || {
+        let meteor = best(&|t| meteor(answer, t, dictionary));
+        vec![("ROUGE-L", best(&|t| rouge_l(answer, t))), ("METEOR", meteor)]
+    };
     match item {
         "date" => {
             let own: Vec<_> = truth.iter().flat_map(|t| dates_in(t)).collect();
@@ -180,13 +196,13 @@ fn scores(item: &str, answer: &str, truth: &[String], places: Option<&Gazetteer>
             vec![("precision", s.precision), ("recall", s.recall), ("F1", s.f1)]
         }
         "location" => {
-            let mut all = vec![("ROUGE-L", best(rouge_l)), ("METEOR", best(meteor))];
+            let mut all = texts();
             if let Some(s) = places.and_then(|p| p.score(answer, &truth.join(", "))) {
                 all.extend([("coordinate Δ", s.coordinates), ("hierarchy Δ", s.hierarchy)]);
             }
             all
         }
-        _ => vec![("ROUGE-L", best(rouge_l)), ("METEOR", best(meteor))],
+        _ => texts(),
     }
 }
 
@@ -208,6 +224,12 @@ struct Table {
 impl Table {
     fn read(path: &Path, id: &str, verdict: &str) -> Result<Table> {
         let file = Mapped::open(path).with_context(|| path.display().to_string())?;
+        // Rows are never joined by their places.
+        let ids = read_columns(&file, path, id, &[id])
+            .with_context(|| format!("{}: rows are joined by ids; --id-column names their column", path.display()))?;
+        if let Some(without) = ids.iter().find(|r| r.cells == [None]) {
+            bail!("{}: no {id:?}; rows are joined by it", without.at);
+        }
         let wanted: Vec<&str> = ITEMS.iter().copied().chain([verdict]).collect();
         // Which of them the file has is found by asking for each.
         let columns: Vec<&str> = wanted.into_iter().filter(|w| read_columns(&file, path, id, &[w]).is_ok()).collect();
@@ -276,6 +298,7 @@ fn show(report: &Report, out: &mut impl Write) -> Result<()> {
             }
         }
         writeln!(out, "{shown}")?;
+        writeln!(out, "METEOR matches equal words, {}", report.meteor_matches.join(", "))?;
     }
     report.skipped.iter().try_for_each(|s| writeln!(out, "skipped: {s}"))?;
     Ok(())

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `verdicts.rs` | accuracy, recall of either class, macro-F1 |
 //! | `words.rs` | ROUGE-L, METEOR |
+//! | `synonyms.rs` | a dictionary's synonyms, for METEOR |
 //! | `stem.rs` | Porter's stemmer with NLTK's extensions |
 //! | `dates.rs` | dates in texts; date Δ |
 //! | `places.rs` | GeoNames; coordinate Δ, hierarchy Δ |
@@ -15,6 +16,7 @@ mod dates;
 mod people;
 mod places;
 mod stem;
+mod synonyms;
 mod verdicts;
 mod words;
 
@@ -23,6 +25,7 @@ pub use dates::{date_delta, dates_in, years_apart};
 pub use people::{PeopleScore, names_in, people};
 pub use places::{Gazetteer, GeoName, PlaceScore};
 pub use stem::stem;
+pub use synonyms::{Lexicon, Synonyms};
 pub use verdicts::{Veracity, VeracityScore, veracity};
 pub use words::{meteor, meteor_tokens, rouge_l, rouge_tokens};
 

@@ -1,6 +1,7 @@
 //! Texts compared by their words: ROUGE-L and METEOR.
 
-use super::stem;
+use super::{Synonyms, stem};
+use std::collections::HashMap;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// METEOR's weights: of recall in the mean, and of fragmentation.
@@ -63,18 +64,21 @@ pub fn meteor_tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// METEOR (Lavie and Agarwal 2007) with exact and stem matches, as NLTK aligns them: from the last word backwards, first equal words,
-/// then equal stems. (WordNet's synonyms are not matched.)
-pub fn meteor(predicted: &str, truth: &str) -> f64 {
+/// METEOR (Lavie and Agarwal 2007) as NLTK aligns words: from the last one backwards, first equal words, then equal stems, then, with
+/// a dictionary, synonyms. (Synonyms are those of what the second step leaves, and that is stems: so NLTK does it.)
+pub fn meteor(predicted: &str, truth: &str, dictionary: Option<&Synonyms>) -> f64 {
     let (p, t) = (meteor_tokens(predicted), meteor_tokens(truth));
-    let mut free_p: Vec<(usize, String)> = p.iter().cloned().enumerate().collect();
-    let mut free_t: Vec<(usize, String)> = t.iter().cloned().enumerate().collect();
+    let (mut free_p, mut free_t): (Words, Words) =
+        (p.iter().cloned().enumerate().collect(), t.iter().cloned().enumerate().collect());
     let mut matches = Vec::new();
-    align(&mut free_p, &mut free_t, &mut matches);
+    align(&mut free_p, &mut free_t, &mut matches, None);
     for side in [&mut free_p, &mut free_t] {
         side.iter_mut().for_each(|w| w.1 = stem(&w.1));
     }
-    align(&mut free_p, &mut free_t, &mut matches);
+    align(&mut free_p, &mut free_t, &mut matches, None);
+    if dictionary.is_some() {
+        align(&mut free_p, &mut free_t, &mut matches, dictionary);
+    }
     if matches.is_empty() {
         return 0.0;
     }
@@ -87,13 +91,27 @@ pub fn meteor(predicted: &str, truth: &str) -> f64 {
     mean * (1.0 - GAMMA * (chunks as f64 / m).powi(BETA))
 }
 
-fn align(p: &mut Vec<(usize, String)>, t: &mut Vec<(usize, String)>, matches: &mut Vec<(usize, usize)>) {
+/// Words with their places in the text.
+type Words = Vec<(usize, String)>;
+
+/// Takes from either side what matches: each word of `p`, the last one first, the last word of `t` that is still there and is the
+/// same, or a synonym of it.
+fn align(p: &mut Words, t: &mut Words, matches: &mut Vec<(usize, usize)>, dictionary: Option<&Synonyms>) {
+    let mut there: HashMap<&str, Vec<usize>> = HashMap::new();
+    t.iter().enumerate().for_each(|(j, word)| there.entry(&word.1).or_default().push(j));
+    let (mut taken_p, mut taken_t) = (vec![false; p.len()], vec![false; t.len()]);
     for i in (0..p.len()).rev() {
-        if let Some(j) = t.iter().rposition(|w| w.1 == p[i].1) {
-            matches.push((p[i].0, t[j].0));
-            p.remove(i);
-            t.remove(j);
-        }
+        let word = p[i].1.as_str();
+        let synonyms = dictionary.map(|d| d.of(word)).into_iter().flatten();
+        let places = synonyms.chain([word]).filter_map(|name| Some((*there.get(name)?.last()?, name)));
+        let Some((j, name)) = places.max() else { continue };
+        there.entry(name).or_default().pop();
+        (taken_p[i], taken_t[j]) = (true, true);
+        matches.push((p[i].0, t[j].0));
+    }
+    for (side, taken) in [(p, taken_p), (t, taken_t)] {
+        let mut taken = taken.into_iter();
+        side.retain(|_| taken.next() == Some(false));
     }
 }
 
@@ -108,11 +126,11 @@ mod tests {
         assert!((r - 2.0 * 0.8 * (4.0 / 6.0) / (0.8 + 4.0 / 6.0)).abs() < 1e-12);
         assert_eq!((rouge_l("", "a"), rouge_l("a", "b"), rouge_l("A b!", "a, b")), (0.0, 0.0, 1.0));
         // Three matches of three, one chunk: 1 − 0.5 / 27.
-        assert!((meteor("a red car", "a red car") - (1.0 - 0.5 / 27.0)).abs() < 1e-12);
+        assert!((meteor("a red car", "a red car", None) - (1.0 - 0.5 / 27.0)).abs() < 1e-12);
         // "cars" and "car" by stem: P 2/2, R 2/4, mean 1·0.5 / (0.9 + 0.05), one chunk of two.
         let want = 0.5 / 0.95 * (1.0 - 0.5 / 8.0);
-        assert!((meteor("red cars", "one red car there") - want).abs() < 1e-12);
-        assert_eq!((meteor("", "a"), meteor("a", "")), (0.0, 0.0));
+        assert!((meteor("red cars", "one red car there", None) - want).abs() < 1e-12);
+        assert_eq!((meteor("", "a", None), meteor("a", "", None)), (0.0, 0.0));
         // The virama (no letter to Unicode), the nukta, vowel signs, a joiner; accents that stand by themselves.
         for whole in ["हिन्दी", "ज़मीन", "স্বাগতম", "தமிழ்", "ක්\u{200d}රම", "cafe\u{301}"]
         {
