@@ -1,11 +1,12 @@
-//! A dataset's difficulty as three files: all numbers, a table of the probes, and a page with plots.
+//! A dataset's difficulty as files: all numbers, a table of the probes, a page with plots, and what each probe says of each row.
 
 use super::Error;
 use super::files::file;
 use super::html::{STYLE, figure, key, put};
 use super::svg::{Mark, Plot, Scale, escape};
-use crate::evaluation::difficulty::{Accuracy, Combined, Difficulty, Group, Histogram, ProbeRow};
+use crate::evaluation::difficulty::{Accuracy, Combined, Difficulty, FileScores, Group, Histogram, ProbeRow};
 use serde::Serialize;
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -13,6 +14,8 @@ use std::path::Path;
 pub const JUDGED: &str = "difficulty.json";
 const CSV: &str = "difficulty.csv";
 const HTML: &str = "difficulty.html";
+/// A folder of `<split>/<partition>.csv`.
+const PREDICTIONS: &str = "predictions";
 
 /// A judged dataset with what was asked.
 #[derive(Debug, Serialize)]
@@ -46,7 +49,7 @@ struct Row<'a> {
     auc: Option<f64>,
 }
 
-/// Writes the three files into a folder that holds none of them.
+/// Writes the files into a folder that holds none of them.
 ///
 /// # Errors
 /// [`Error::File`].
@@ -73,7 +76,25 @@ pub fn write_judged(folder: &Path, report: &Judged<'_>) -> Result<(), Error> {
         }
         table.flush()
     })?;
+    report.found.scores.iter().try_for_each(|scores| predictions(&folder.join(PREDICTIONS), scores))?;
     file(&folder.join(HTML), |out| out.write_all(page(report).as_bytes()))
+}
+
+/// What the probes say of one file: id, image_id, falsified, and a column a probe.
+fn predictions(folder: &Path, scores: &FileScores) -> Result<(), Error> {
+    let own = folder.join(&scores.split);
+    fs::create_dir_all(&own).map_err(|e| Error::File { path: own.clone(), what: e.to_string() })?;
+    file(&own.join(format!("{}.csv", scores.partition)), |out| {
+        let mut table = csv::Writer::from_writer(out);
+        let head = ["id", "image_id", "falsified"].into_iter().chain(scores.probes.iter().map(|p| p.0.as_str()));
+        table.write_record(head)?;
+        for (row, (id, image, falsified)) in scores.rows.iter().enumerate() {
+            let said = scores.probes.iter().map(|p| p.1.get(row).map_or_else(String::new, f32::to_string));
+            let names = [id.to_string(), image.to_string(), falsified.to_string()];
+            table.write_record(names.into_iter().chain(said))?;
+        }
+        table.flush()
+    })
 }
 
 fn page(report: &Judged<'_>) -> String {

@@ -162,9 +162,12 @@ Examples:
   mispair eval difficulty dataset --index indexes/news --out difficulty      every split, probes trained on train
   mispair eval difficulty dataset/merged_balanced --index indexes/news --evidence indexes/archive
   mispair eval difficulty dataset/merged_balanced/test.json --index indexes/news --no-probes --predictions a.jsonl --predictions b.csv
+  mispair eval difficulty dataset/merged_balanced/test.json --index indexes/news --no-probes --predictions a.jsonl \\
+      --predictions difficulty/predictions/merged_balanced/test.csv#MLP      another model and a probe of an earlier report
 
-A file of predictions has id, image_id and score (0 pristine … 1 falsified) for every row of the dataset. --evidence adds a decision
-tree over the six similarities of a pair and its evidence; if that archive holds the pairs themselves, it knows the truth.")]
+A file of predictions has id, image_id and score (0 pristine … 1 falsified; #COLUMN names another column) for every row of the
+dataset. --evidence adds a decision tree over the six similarities of a caption, an image, and the evidence that each of them finds;
+if that archive holds the pairs themselves, it knows the truth.")]
 pub struct Difficulty {
     #[command(flatten)]
     pub dataset: DatasetArgs,
@@ -196,8 +199,8 @@ pub struct Difficulty {
     #[arg(long, value_name = "INDEX")]
     pub evidence: Option<PathBuf>,
     /// Another model's predictions; given twice, the two are combined.
-    #[arg(long, value_name = "FILE")]
-    pub predictions: Vec<PathBuf>,
+    #[arg(long, value_name = "FILE[#COLUMN]")]
+    pub predictions: Vec<String>,
     /// The report: a folder that does not exist yet.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -215,6 +218,7 @@ pub struct Difficulty {
 Examples:
   mispair eval veracity --truth labels.csv --predictions verdicts.jsonl
   mispair eval veracity --truth context.json --predictions answers.jsonl --geonames geonames.json --format json
+  mispair eval veracity --truth context.json --predictions answers.jsonl --wordnet /usr/share/wordnet
 
 Both files are CSV, JSONL or a JSON array, joined by id. Verdicts are accurate (pristine, true) or out-of-context (falsified, false);
 anything else is undecided, and wrong. Columns source, date, location, motivation, people, things and event are context items: rows whose
@@ -238,6 +242,9 @@ pub struct VeracityArgs {
     /// A JSON array of GeoNames records: query, coordinates [latitude, longitude], hierarchy.
     #[arg(long, value_name = "FILE")]
     pub geonames: Option<PathBuf>,
+    /// A folder of WordNet's files (index.noun, data.noun, noun.exc …): METEOR then matches synonyms, too.
+    #[arg(long, value_name = "FOLDER")]
+    pub wordnet: Option<PathBuf>,
     /// Write every number of every row to this file (JSONL: id, item, measure, score).
     #[arg(long, value_name = "FILE")]
     pub rows: Option<PathBuf>,

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Difficulty, talk: &Bars) -> Result<()> {
             split: "all files".into(),
             partition: String::new(),
             block: None,
-            probe: name(file),
+            probe: file.clone(),
             trained_on: 0,
             rows: p.truth.len() as u64,
             accuracy: p.accuracy(),
@@ -90,19 +90,27 @@ pub(super) fn run(args: &Difficulty, talk: &Bars) -> Result<()> {
     Ok(())
 }
 
-/// A file of predictions, joined with the dataset's rows by caption id and image id.
-fn predictions(path: &Path, dataset: &Dataset) -> Result<Predictions> {
+/// A file of predictions, joined with the dataset's rows by caption id and image id. `named`: its path, and behind `#` the column of
+/// scores.
+fn predictions(named: &str, dataset: &Dataset) -> Result<Predictions> {
+    let (path, column) = match named.rsplit_once('#') {
+        Some((path, column)) if !Path::new(named).exists() => (Path::new(path), column),
+        _ => (Path::new(named), "score"),
+    };
     let file = Mapped::open(path).with_context(|| path.display().to_string())?;
     let mut scores: HashMap<(SampleId, SampleId), f32> = HashMap::new();
-    for record in read_columns(&file, path, "id", &["image_id", "score"])? {
-        let [Some(image), Some(score)] = record.cells.as_slice() else {
-            bail!("{}: image_id and score must be there; give every row of the dataset a score", record.at);
+    for record in read_columns(&file, path, "id", &["id", "image_id", column])? {
+        let [Some(_), Some(image), Some(score)] = record.cells.as_slice() else {
+            bail!("{}: id, image_id and {column} must be there; give every row of the dataset a score", record.at);
         };
         let score: f32 = match score.trim().parse() {
             Ok(score) if (0.0..=1.0).contains(&score) => score,
-            _ => bail!("{}: score {score:?} is no probability from 0 (pristine) to 1 (falsified)", record.at),
+            _ => bail!("{}: {column} {score:?} is no probability from 0 (pristine) to 1 (falsified)", record.at),
         };
-        scores.insert((plain(&record.id), plain(&SampleId::from(image.as_str()))), score);
+        let key = (plain(&record.id), plain(&SampleId::from(image.as_str())));
+        if scores.insert(key, score).is_some_and(|other| other != score) {
+            bail!("{}: id {} with image_id {image} has another {column} above", record.at, record.id.to_json());
+        }
     }
     let (mut found, mut missing) = (Predictions::default(), Vec::new());
     for entry in dataset.parts.iter().flat_map(|p| &p.entries) {

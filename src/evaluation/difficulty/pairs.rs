@@ -1,7 +1,7 @@
 //! The pairs of a file with their vectors and CTIs.
 
 use super::super::Part;
-use super::Error;
+use super::{Error, cosines};
 use crate::index::Index;
 use crate::matrix::Matrix;
 use crate::words::{MatrixRow, Row, SampleId};
@@ -50,15 +50,9 @@ impl<'a> Pairs<'a> {
     /// Finds a file's pairs in an index. Rows that are not paired as the format says are left out.
     ///
     /// # Errors
-    /// [`Error::Modality`], [`Error::Widths`].
+    /// [`Error::Modality`], [`Error::Metric`], [`Error::Widths`].
     pub fn new(index: &'a Index, part: &Part, text: &str, image: &str) -> Result<Pairs<'a>, Error> {
-        let find = |name: &str| {
-            index.matrix(name).ok_or_else(|| Error::Modality {
-                got: name.to_owned(),
-                have: index.modalities.iter().map(|m| m.name.clone()).collect(),
-            })
-        };
-        let (text, image) = (find(text)?, find(image)?);
+        let (text, image) = (&cosines(index, text)?.matrix, &cosines(index, image)?.matrix);
         if text.dim() != image.dim() {
             return Err(Error::Widths { captions: text.dim(), images: image.dim() });
         }

@@ -1,17 +1,12 @@
-//! A threshold, a linear probe, a tree. The latter two are smartcore's, and named here alone.
+//! A threshold, and a linear probe, which is smartcore's; that library is named here alone.
 
-use super::{Error, Features, Pairs, Predictions, SIX};
+use super::{Error, Features, Pairs, Predictions};
 use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
-use smartcore::tree::decision_tree_classifier::{DecisionTreeClassifier, DecisionTreeClassifierParameters};
 
 /// L2 penalty of the linear probe.
 const PENALTY: f32 = 1e-2;
-/// Splits from the root to a leaf, at most.
-const DEPTH: u16 = 6;
-/// Rows that a leaf holds, at least.
-const LEAF: usize = 20;
 
 /// CTI below a value that was best on other pairs: CLIP without training.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,13 +43,6 @@ impl Threshold {
     }
 }
 
-type Table = DenseMatrix<f32>;
-
-fn table(features: &Features, probe: &'static str) -> Result<Table, Error> {
-    let rows: Vec<Vec<f32>> = (0..features.truth.len()).map(|i| features.row(i).to_vec()).collect();
-    DenseMatrix::from_2d_vec(&rows).map_err(|e| Error::Fit { probe, what: e.to_string() })
-}
-
 /// Logistic regression.
 pub struct Linear {
     weights: Vec<f32>,
@@ -70,7 +58,9 @@ impl Linear {
         let fail = |e: smartcore::error::Failed| Error::Fit { probe: "linear", what: e.to_string() };
         let labels: Vec<u32> = train.truth.iter().map(|&t| u32::from(t)).collect();
         let settings = LogisticRegressionParameters::default().with_alpha(PENALTY);
-        let fitted = LogisticRegression::fit(&table(train, "linear")?, &labels, settings).map_err(fail)?;
+        let rows: Vec<Vec<f32>> = (0..train.truth.len()).map(|i| train.row(i).to_vec()).collect();
+        let rows = DenseMatrix::from_2d_vec(&rows).map_err(fail)?;
+        let fitted = LogisticRegression::fit(&rows, &labels, settings).map_err(fail)?;
         let weights = (0..train.rows.dim()).map(|i| *fitted.coefficients().get((0, i))).collect();
         Ok(Linear { weights, bias: *fitted.intercept().get((0, 0)) })
     }
@@ -80,39 +70,5 @@ impl Linear {
         let logit = |row: &[f32]| row.iter().zip(&self.weights).map(|(x, w)| x * w).sum::<f32>() + self.bias;
         let scores = (0..features.truth.len()).map(|i| 1.0 / (1.0 + (-logit(features.row(i))).exp())).collect();
         Predictions { truth: features.truth.clone(), scores }
-    }
-}
-
-/// A decision tree over six similarities.
-pub struct Tree(DecisionTreeClassifier<f32, u32, Table, Vec<u32>>);
-
-impl Tree {
-    fn table(rows: &[[f32; SIX.len()]]) -> Result<Table, Error> {
-        let rows: Vec<Vec<f32>> = rows.iter().map(|r| r.to_vec()).collect();
-        DenseMatrix::from_2d_vec(&rows).map_err(|e| Error::Fit { probe: "tree", what: e.to_string() })
-    }
-
-    /// Fits it, at most 6 splits deep, at least 20 rows a leaf.
-    ///
-    /// # Errors
-    /// [`Error::Fit`].
-    pub fn fit(rows: &[[f32; SIX.len()]], truth: &[bool], seed: u64) -> Result<Tree, Error> {
-        let labels: Vec<u32> = truth.iter().map(|&t| u32::from(t)).collect();
-        let mut settings =
-            DecisionTreeClassifierParameters::default().with_max_depth(DEPTH).with_min_samples_leaf(LEAF);
-        settings.seed = Some(seed);
-        let tree = DecisionTreeClassifier::fit(&Tree::table(rows)?, &labels, settings);
-        Ok(Tree(tree.map_err(|e| Error::Fit { probe: "tree", what: e.to_string() })?))
-    }
-
-    /// The share of falsified rows in the leaf of each row.
-    ///
-    /// # Errors
-    /// [`Error::Fit`].
-    pub fn predict(&self, rows: &[[f32; SIX.len()]], truth: &[bool]) -> Result<Predictions, Error> {
-        let fail = |e: smartcore::error::Failed| Error::Fit { probe: "tree", what: e.to_string() };
-        let shares = self.0.predict_proba(&Tree::table(rows)?).map_err(fail)?;
-        let scores = (0..rows.len()).map(|i| *shares.get((i, 1)) as f32).collect();
-        Ok(Predictions { truth: truth.to_vec(), scores })
     }
 }

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::index::Index;
 use crate::retrieve::Engine;
+use crate::words::SampleId;
 use serde::Serialize;
+use std::cell::Cell;
 
 /// Bins of a histogram.
 const BINS: std::ops::RangeInclusive<usize> = 8..=40;
@@ -72,6 +74,19 @@ pub struct ProbeRow {
     pub roc: Option<Roc>,
 }
 
+/// What every probe says of every row of one file, for whoever combines models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileScores {
+    /// The split.
+    pub split: String,
+    /// The partition.
+    pub partition: String,
+    /// The caption's id, the image's, and whether the image is a wrong one: those rows that the index knows.
+    pub rows: Vec<(SampleId, SampleId, bool)>,
+    /// By probe its scores, a row each.
+    pub probes: Vec<(String, Vec<f32>)>,
+}
+
 /// A dataset, judged.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Difficulty {
@@ -79,6 +94,9 @@ pub struct Difficulty {
     pub groups: Vec<Group>,
     /// Model by model.
     pub probes: Vec<ProbeRow>,
+    /// Row by row.
+    #[serde(skip)]
+    pub scores: Vec<FileScores>,
     /// What was not done, and why.
     pub skipped: Vec<String>,
 }
@@ -125,8 +143,19 @@ pub fn difficulty(
             report.skipped.push(format!("{split}: no pairs but those of {:?}, so no probe was tested", settings.train));
             continue;
         }
+        let rows = |pairs: &Pairs<'_>| {
+            let two = |p: &super::Pair| [(p.id.clone(), p.id.clone(), false), (p.id.clone(), p.image_id.clone(), true)];
+            pairs.pairs.iter().flat_map(two).collect()
+        };
+        let first = report.scores.len();
+        report.scores.extend(tests.iter().map(|(part, pairs)| FileScores {
+            split: split.to_owned(),
+            partition: part.partition.clone(),
+            rows: rows(pairs),
+            probes: Vec::new(),
+        }));
         let mut add = |name: &str, predict: &dyn Fn(&Pairs<'_>) -> Result<Predictions, Error>| -> Result<(), Error> {
-            for (part, pairs) in &tests {
+            for ((part, pairs), file) in tests.iter().zip(first..) {
                 let predictions = predict(pairs)?;
                 let row = |block: Option<String>, p: &Predictions| ProbeRow {
                     split: split.to_owned(),
@@ -144,6 +173,7 @@ pub fn difficulty(
                     let (truth, scores) = own.map(|i| (predictions.truth[i], predictions.scores[i])).unzip();
                     report.probes.push(row(Some(block.clone()), &Predictions { truth, scores }));
                 }
+                report.scores[file].probes.push((name.to_owned(), predictions.scores));
             }
             Ok(())
         };
@@ -161,9 +191,22 @@ pub fn difficulty(
         }
         if let Some(archive) = archive {
             watch(&format!("{split}: six similarities"));
-            let rows = |pairs: &Pairs<'_>| six(pairs, archive, &settings.text, &settings.image, Engine::Auto);
-            let tree = Tree::fit(&rows(train)?, &labels(train), settings.training.seed)?;
-            add("tree on six similarities", &|pairs| tree.predict(&rows(pairs)?, &labels(pairs)))?;
+            let find = |pairs: &Pairs<'_>| six(pairs, archive, &settings.text, &settings.image, Engine::Auto);
+            let own = find(train)?;
+            let tree = Tree::fit(&own.rows, &labels(train))?;
+            let missing = Cell::new((own.without_image, own.without_text));
+            add("tree on six similarities", &|pairs| {
+                let own = find(pairs)?;
+                missing.set((missing.get().0 + own.without_image, missing.get().1 + own.without_text));
+                Ok(tree.predict(&own.rows, &labels(pairs)))
+            })?;
+            let (images, texts) = missing.get();
+            if images + texts > 0 {
+                report.skipped.push(format!(
+                    "{split}: of the six similarities those with evidence are 0 for {images} rows whose caption found no image, \
+                     and for {texts} whose image found no caption"
+                ));
+            }
         }
     }
     Ok(report)

@@ -3,7 +3,7 @@
 //! Evidence of the caption is the image of the archive's most similar caption; evidence of the image is the caption of the archive's
 //! most similar image. Where the archive holds the pair's own sample, that is its evidence: an archive that knows the truth.
 
-use super::{Error, Pairs};
+use super::{Error, Pairs, cosines};
 use crate::index::{Index, Modality};
 use crate::kernels::{Block, dot};
 use crate::matrix::Matrix;
@@ -33,27 +33,27 @@ fn evidence(
     Ok(found.into_iter().map(|f| f.best.iter().find_map(|s| wanted.find(s.row))).collect())
 }
 
-/// Two rows a pair, the pristine one first. A similarity whose evidence is missing is 0.
+/// The similarities of all rows of a file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Six {
+    /// Two rows a pair, the pristine one first. A similarity whose evidence is missing is 0.
+    pub rows: Vec<[f32; SIX.len()]>,
+    /// Rows whose caption found no image: the archive's nearest captions have none with a vector.
+    pub without_image: u64,
+    /// Rows whose image found no caption.
+    pub without_text: u64,
+}
+
+/// Looks for the evidence of every row and compares.
 ///
 /// # Errors
-/// [`Error::Modality`], [`Error::Widths`]: the archive is of another space.
-pub fn six(
-    pairs: &Pairs<'_>,
-    archive: &Index,
-    text: &str,
-    image: &str,
-    engine: Engine,
-) -> Result<Vec<[f32; SIX.len()]>, Error> {
-    let find = |name: &str| {
-        archive.modality(name).ok_or_else(|| Error::Modality {
-            got: name.to_owned(),
-            have: archive.modalities.iter().map(|m| m.name.clone()).collect(),
-        })
-    };
-    let (texts, images) = (find(text)?, find(image)?);
-    for (own, theirs) in [(pairs.text, &texts.matrix), (pairs.image, &images.matrix)] {
-        if own.dim() != theirs.dim() {
-            return Err(Error::Widths { captions: theirs.dim(), images: own.dim() });
+/// [`Error::Modality`], [`Error::Metric`], [`Error::Archive`]: the archive is of another space.
+pub fn six(pairs: &Pairs<'_>, archive: &Index, text: &str, image: &str, engine: Engine) -> Result<Six, Error> {
+    let (texts, images) = (cosines(archive, text)?, cosines(archive, image)?);
+    for (own, theirs) in [(pairs.text, texts), (pairs.image, images)] {
+        let (got, expected) = (theirs.matrix.dim(), own.dim());
+        if got != expected {
+            return Err(Error::Archive { modality: theirs.name.clone(), got, expected });
         }
     }
     let n = pairs.pairs.len();
@@ -82,5 +82,10 @@ pub fn six(
             with(ei, et),
         ]
     };
-    Ok((0..2 * n).map(row).collect())
+    let missing = |of: &[Option<MatrixRow>]| of.iter().filter(|e| e.is_none()).count() as u64;
+    Ok(Six {
+        rows: (0..2 * n).map(row).collect(),
+        without_image: 2 * missing(&evidence_images),
+        without_text: missing(&evidence_texts),
+    })
 }
