@@ -55,17 +55,12 @@ pub(super) fn given(args: &Query, index: &Index, modality: &str) -> Result<Vec<G
     let encoder_name = encoder.identity().to_string();
     let (vector, asked, name, caption) = match (&args.text, &args.image) {
         (Some(text), _) => {
-            if encoder.is_cut(text) {
-                say("note: the text is longer than the model reads, and was cut");
-            }
             let asked = json!({ "text": text, "encoder": encoder_name });
-            (encoder.texts(&[text])?, asked, format!("{text:?}"), Some(text.clone()))
+            (of_text(&*encoder, text)?, asked, format!("{text:?}"), Some(text.clone()))
         }
         (None, Some(path)) => {
             let shown = path.display().to_string();
-            let bytes = fs::read(path).with_context(|| shown.clone())?;
-            let pixels = decode(&bytes).with_context(|| shown.clone())?;
-            (encoder.images(&[pixels])?, json!({ "image": shown, "encoder": encoder_name }), shown, None)
+            (of_picture(&*encoder, path)?, json!({ "image": shown, "encoder": encoder_name }), shown, None)
         }
         (None, None) => return Err(usage("--model encodes a --text or an --image; give one")),
     };
@@ -76,6 +71,12 @@ pub(super) fn given(args: &Query, index: &Index, modality: &str) -> Result<Vec<G
 /// Opens a model, and refuses it where its vectors have no business beside those of the modality.
 fn encoder_of(model: &Path, index: &Index, modality: &str) -> Result<Box<dyn Encoder>> {
     let encoder = encode::open(model)?;
+    belongs(&*encoder, index, modality)?;
+    Ok(encoder)
+}
+
+/// Refuses a model that did not make the vectors of a modality.
+pub(super) fn belongs(encoder: &dyn Encoder, index: &Index, modality: &str) -> Result<()> {
     let Some(searched) = index.modality(modality) else { bail!("no modality {modality:?}") };
     match &searched.encoder {
         Some(named) => {
@@ -91,7 +92,23 @@ fn encoder_of(model: &Path, index: &Index, modality: &str) -> Result<Box<dyn Enc
     if got != expected {
         bail!("{}: {modality} has {expected} elements, {} gives {got}", index.path.display(), encoder.identity());
     }
-    Ok(encoder)
+    Ok(())
+}
+
+/// The vector of a picture.
+pub(super) fn of_picture(encoder: &dyn Encoder, path: &Path) -> Result<Vec<f32>> {
+    let shown = || path.display().to_string();
+    let bytes = fs::read(path).with_context(shown)?;
+    let pixels = decode(&bytes).with_context(shown)?;
+    Ok(encoder.images(&[pixels])?)
+}
+
+/// The vector of a text; if the model does not read it to its end, that is said.
+pub(super) fn of_text(encoder: &dyn Encoder, text: &str) -> Result<Vec<f32>> {
+    if encoder.is_cut(text) {
+        say("note: the text is longer than the model reads, and was cut");
+    }
+    Ok(encoder.texts(&[text])?)
 }
 
 /// Query vectors as stored rows are prepared: finite, of the right width, of unit length under cosine.

@@ -83,6 +83,12 @@ impl Checker<'_> {
             Some(archive) => archive.lines(asked, &self.settings, own)?,
             None => Vec::new(),
         };
+        if asked.image.is_none() {
+            let vectors = found.iter().filter(|f| f.similarity.is_none() && f.vector.is_some()).count();
+            if vectors > 0 {
+                skipped.push(format!("{vectors} finds have vectors, and the image has none: they were not compared"));
+            }
+        }
         let (mut others, words) = (0, same_words(&asked.caption));
         for find in found {
             let line = self.line(asked, &words, find)?;

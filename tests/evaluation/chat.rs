@@ -20,7 +20,13 @@ enum Reply {
     Raw(u16, &'static str),
     /// Nothing, for so long.
     Silence(Duration),
+    /// The beginning of a longer answer, and no more.
+    Cut(&'static str),
+    /// A byte now and then.
+    Drip(Duration),
 }
+
+const GOOD: &str = "{\"choices\": [{\"message\": {\"content\": \"accurate\"}}]}";
 
 struct Server {
     url: String,
@@ -67,6 +73,7 @@ fn serve(stream: TcpStream, manner: Manner, seen: &Mutex<Vec<(String, Value)>>) 
     let request: Value = serde_json::from_slice(&body).ok()?;
     let question = request["messages"][1]["content"].as_str()?.to_owned();
     seen.lock().ok()?.push((head, request));
+    let mut stream = stream;
     let (status, text) = match manner(&question) {
         Reply::Says(text) => {
             (200, json!({ "choices": [{ "message": { "role": "assistant", "content": text } }] }).to_string())
@@ -76,14 +83,26 @@ fn serve(stream: TcpStream, manner: Manner, seen: &Mutex<Vec<(String, Value)>>) 
             std::thread::sleep(pause);
             return None;
         }
+        Reply::Cut(text) => {
+            stream.write_all(head_of(200, text.len() + 30).as_bytes()).ok()?;
+            return stream.write_all(text.as_bytes()).ok();
+        }
+        Reply::Drip(pause) => {
+            stream.write_all(head_of(200, GOOD.len()).as_bytes()).ok()?;
+            return GOOD.bytes().try_for_each(|byte| {
+                std::thread::sleep(pause);
+                stream.write_all(&[byte]).ok()
+            });
+        }
     };
-    let mut stream = stream;
-    let head = format!(
-        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        text.len()
-    );
-    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(head_of(status, text.len()).as_bytes()).ok()?;
     stream.write_all(text.as_bytes()).ok()
+}
+
+fn head_of(status: u16, length: usize) -> String {
+    format!(
+        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    )
 }
 
 /// Two claims: the rules decide the first, and not the second; the third has no evidence.
@@ -204,11 +223,17 @@ fn an_endpoint_that_fails() {
         Server::new(|q| if q.contains("one word") { Reply::Says("It is inaccurate.") } else { Reply::Says("x") });
     let broken = Server::new(|_| Reply::Raw(200, "<html>It works!</html>"));
     let refusing = Server::new(|_| Reply::Raw(500, "{\"error\": \"out of memory\"}"));
+    let half = Server::new(|_| Reply::Raw(200, &GOOD[..GOOD.len() - 6]));
+    let cut = Server::new(|_| Reply::Cut(&GOOD[..20]));
+    let dripping = Server::new(|_| Reply::Drip(Duration::from_millis(200)));
     let odd = Server::new(|_| Reply::Raw(200, "{\"choices\": [{\"message\": {}}]}"));
     for (name, url, said, asked) in [
         ("down", &closed, "nobody answers", None),
         ("slow", &silent.url, "no answer", Some(&silent)),
         ("no JSON", &broken.url, "no JSON", Some(&broken)),
+        ("half of a JSON", &half.url, "no JSON", Some(&half)),
+        ("cut short", &cut.url, "disconnected", Some(&cut)),
+        ("a byte now and then", &dripping.url, "no answer", Some(&dripping)),
         ("an error", &refusing.url, "status 500", Some(&refusing)),
         ("no completion", &odd.url, "no chat completion", Some(&odd)),
     ] {

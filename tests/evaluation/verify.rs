@@ -113,6 +113,51 @@ fn lines_of_evidence_and_a_verdict() {
     assert!(run.err.contains("has no \"truth\" for 1 of 5") && run.out.contains("undecided"), "{run:?}");
 }
 
+/// A picture and a caption, encoded by the tiny model that the tests of encoders have.
+#[test]
+fn a_picture_and_a_caption_are_encoded_by_the_archives_model() {
+    let dir = scratch("verify-model");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models");
+    let (clip, photo) = (models.join("clip"), models.join("photo.png"));
+    let encoder = mispair::encode::open(&clip).unwrap();
+    let pixels = |name: &str| mispair::encode::pixels::decode(&fs::read(models.join(name)).unwrap()).unwrap();
+    let rows = |flat: Vec<f32>| flat.chunks(encoder.identity().width).map(|r| Some(r.to_vec())).collect::<Vec<_>>();
+    let captions = ["A flood in Oslo", "A fire in Bergen"];
+    let name = encoder.identity().to_string().leak();
+    let modality = |name_of, rows| Modality {
+        name: name_of,
+        metric: "cosine",
+        dtype: "f32",
+        encoder: Some(name),
+        graph: false,
+        rows,
+    };
+    let written = Written {
+        partitions: Vec::new(),
+        samples: (0..2).map(|i| json!({"id": i, "caption": captions[i], "image_path": format!("{i}.png")})).collect(),
+        modalities: vec![
+            modality("clip-image", rows(encoder.images(&[pixels("photo.png"), pixels("alpha.png")]).unwrap())),
+            modality("clip-text", rows(encoder.texts(&captions).unwrap())),
+        ],
+    };
+    written.build(&dir);
+    let line = |model: &Path, picture: &Path| {
+        let (model, picture) = (model.to_str().unwrap().to_owned(), picture.to_str().unwrap().to_owned());
+        let line = ["verify", "--archive", "index", "--caption", captions[1], "--image", &picture, "--model", &model];
+        ask(&dir, &[&line[..], &["--format", "json"]].concat())
+    };
+    let answer = line(&clip, &photo).ok().json_lines().remove(0);
+    let lines = answer["evidence"].as_array().unwrap();
+    let by =
+        |by: &str, id: i64| lines.iter().find(|l| l["by"] == by && l["id"] == id).unwrap_or_else(|| panic!("{answer}"));
+    assert!((by("image", 0)["image_similarity"].as_f64().unwrap() - 1.0).abs() < 1e-5);
+    assert!((by("caption", 1)["text_similarity"].as_f64().unwrap() - 1.0).abs() < 1e-5);
+    assert_eq!(answer["skipped"], json!([]));
+    line(&models.join("bert"), &photo).fails(1, &["clip-image", "another"]);
+    line(&clip, &dir.join("catalog.jsonl")).fails(1, &["catalog.jsonl"]);
+    ask(&dir, &["verify", "--caption", "x", "--image", "p.png", "--model", "m"]).fails(2, &["--archive"]);
+}
+
 #[test]
 fn evidence_files_are_joined_by_id() {
     let dir = scratch("verify-files");
@@ -153,6 +198,14 @@ fn evidence_files_are_joined_by_id() {
     ask(&dir, &line).fails(1, &["strangers.csv", "2 ids", "7, 8", "none of it could be joined"]);
     fs::write(dir.join("odd.jsonl"), "{\"image_id\": 100, \"caption\": \"x\", \"clip_sim\": 7}\n").unwrap();
     ask(&dir, &["verify", "--checks", "claims.json", "--evidence", "odd.jsonl"]).fails(1, &["line 1", "clip_sim"]);
+    fs::write(dir.join("twice.json"), r#"[{"id": 1, "caption": "x"}, {"id": 1, "caption": "y"}]"#).unwrap();
+    let line = ["verify", "--checks", "twice.json", "--evidence", "found.jsonl"];
+    ask(&dir, &line).fails(1, &["twice.json", "record 1", "id 1 stands twice"]);
+    // A vector, and nothing to compare it with.
+    fs::write(dir.join("vector.jsonl"), "{\"id\": 1, \"caption\": \"x\", \"vector\": [1, 2]}\n").unwrap();
+    let line = ["verify", "--checks", "claims.json", "--evidence", "vector.jsonl", "--format", "json"];
+    let skipped = ask(&dir, &line).ok().json_lines()[0]["skipped"].to_string();
+    assert!(skipped.contains("1 finds have vectors, and the image has none"), "{skipped}");
     fs::write(dir.join("bare.json"), "[{\"id\": 1, \"caption\": \"x\"}]").unwrap();
     ask(&dir, &["verify", "--checks", "bare.json"]).fails(1, &["nothing to look in", "--archive"]);
 }

@@ -13,6 +13,7 @@ Examples:
   mispair verify --archive indexes/news --id 42                                does this caption belong to this image?
   mispair verify --archive indexes/archive --pairs indexes/claims --table labels.csv --label veracity --format json > verdicts.jsonl
   mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image photo.npy --text caption.npy
+  mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image photo.jpg --model clip-vit-base-patch32
   mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image-id 42
   mispair verify --url http://127.0.0.1:7400 --id 42                           asks a daemon; --archive names its index
   mispair verify --checks claims.json --evidence found.jsonl
@@ -45,12 +46,15 @@ pub struct Verify {
     /// One caption.
     #[arg(long, group = "what", value_name = "TEXT")]
     pub caption: Option<String>,
-    /// The vector of its image.
-    #[arg(long, value_name = "F.npy", requires = "caption", conflicts_with = "image_id")]
+    /// The vector of its image; with --model a picture (JPEG, PNG, WebP).
+    #[arg(long, value_name = "F.npy|PICTURE", requires = "caption", conflicts_with = "image_id")]
     pub image: Option<PathBuf>,
-    /// The vector of the caption; without it only captions that match are found.
+    /// The vector of the caption; without it and without --model only captions that match are found.
     #[arg(long, value_name = "F.npy", requires = "caption")]
     pub text: Option<PathBuf>,
+    /// The folder of the model that made the archive's vectors: encodes the caption, and the picture.
+    #[arg(long, value_name = "DIR", requires = "caption", conflicts_with = "url")]
+    pub model: Option<PathBuf>,
     /// Evidence that others have found: a file (JSONL, JSON array, CSV), or one of CCN's folders (direct_search/test,
     /// inverse_search/test); may be repeated.
     #[arg(long, value_name = "FILE")]

@@ -19,8 +19,10 @@ mod remote;
 pub use args::Verify;
 
 use super::args::Format;
+use super::query_vectors::{belongs, of_picture, of_text};
 use super::talk::Bars;
 use super::{open, usage};
+use crate::encode;
 use crate::evidence::{
     Archive, Asked, By, Captions, Checked, Checker, EntityIndex, Error, Found, Item, Match, Settings, Verdict,
 };
@@ -35,7 +37,7 @@ use chat::Chat;
 use files::Files;
 use print::{confusion, people};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -192,7 +194,7 @@ fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
 fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>) -> Result<Vec<Question>> {
     let here = |what: &str| match (index, archive) {
         (Some(index), Some(archive)) => Ok((index, archive)),
-        _ => Err(usage(format!("{what} names a sample of the --archive; name that, too"))),
+        _ => Err(usage(format!("{what} needs the --archive; name that, too"))),
     };
     if let Some(id) = &args.id {
         let (index, archive) = here("--id")?;
@@ -216,6 +218,11 @@ fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>
     }
     if let Some(path) = &args.checks {
         let file = Mapped::open(path).with_context(|| path.display().to_string())?;
+        let records = read_checks(&file, path)?;
+        let mut seen = HashSet::new();
+        if let Some(twice) = records.iter().find(|c| !seen.insert(c.id.to_string())) {
+            bail!("{}: id {} stands twice; evidence and labels are joined by it", twice.at, twice.id.to_json());
+        }
         let of = |c: CheckRecord| Question {
             id: Some(c.id),
             image_id: c.image_id,
@@ -223,15 +230,31 @@ fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>
             own: None,
             carried: c.evidence_captions,
         };
-        return Ok(read_checks(&file, path)?.into_iter().map(of).collect());
+        return Ok(records.into_iter().map(of).collect());
     }
     let Some(caption) = &args.caption else {
         return Err(usage(
             "name what is to be checked: --id, --pairs, --checks, or --caption with --image or --image-id",
         ));
     };
+    let encoder = args.model.as_deref().map(encode::open).transpose()?;
+    if let Some(encoder) = &encoder {
+        let (index, archive) = here("--model")?;
+        belongs(&**encoder, index, &args.images)?;
+        if archive.has_texts() {
+            belongs(&**encoder, index, &args.captions)?;
+        }
+    }
+    let picture = |path: &Path| path.extension().is_none_or(|e| !["npy", "fvecs", "fbin"].iter().any(|v| e == *v));
+    let encoded = |vector: Vec<f32>| unit(vector).context("the model gives a vector that is zero or not finite");
     let (image, image_id) = match (&args.image, &args.image_id) {
-        (Some(path), _) => (Some(read_one(path)?), None),
+        (Some(path), _) => {
+            let vector = match &encoder {
+                Some(encoder) if picture(path) => encoded(of_picture(&**encoder, path)?)?,
+                _ => read_one(path)?,
+            };
+            (Some(vector), None)
+        }
         (None, Some(id)) => {
             let (index, archive) = here("--image-id")?;
             let row = super::query::find(index, id)?;
@@ -239,7 +262,11 @@ fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>
         }
         (None, None) => return Err(usage("--caption needs its image: a vector by --image, or a sample by --image-id")),
     };
-    let text = args.text.as_deref().map(read_one).transpose()?;
+    let text = match (&args.text, &encoder) {
+        (Some(path), _) => Some(read_one(path)?),
+        (None, Some(encoder)) => Some(encoded(of_text(&**encoder, caption)?)?),
+        (None, None) => None,
+    };
     let asked = Asked { caption: caption.clone(), image, text };
     Ok(vec![Question { id: None, image_id, asked, own: None, carried: None }])
 }
