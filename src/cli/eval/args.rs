@@ -201,7 +201,7 @@ pub struct Difficulty {
     /// Another model's predictions; given twice, the two are combined.
     #[arg(long, value_name = "FILE[#COLUMN]")]
     pub predictions: Vec<String>,
-    /// The report: a folder that does not exist yet.
+    /// The report: a folder that does not exist yet. Its predictions/ holds what each probe says of each row.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace a report that is there.

@@ -237,14 +237,18 @@ fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>
             "name what is to be checked: --id, --pairs, --checks, or --caption with --image or --image-id",
         ));
     };
-    let encoder = args.model.as_deref().map(encode::open).transpose()?;
-    if let Some(encoder) = &encoder {
-        let (index, archive) = here("--model")?;
-        belongs(&**encoder, index, &args.images)?;
-        if archive.has_texts() {
-            belongs(&**encoder, index, &args.captions)?;
+    let encoder = match &args.model {
+        None => None,
+        Some(model) => {
+            let (index, archive) = here("--model")?;
+            let encoder = encode::open(model)?;
+            belongs(&*encoder, index, &args.images)?;
+            if archive.has_texts() {
+                belongs(&*encoder, index, &args.captions)?;
+            }
+            Some(encoder)
         }
-    }
+    };
     let picture = |path: &Path| path.extension().is_none_or(|e| !["npy", "fvecs", "fbin"].iter().any(|v| e == *v));
     let encoded = |vector: Vec<f32>| unit(vector).context("the model gives a vector that is zero or not finite");
     let (image, image_id) = match (&args.image, &args.image_id) {
