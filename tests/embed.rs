@@ -8,7 +8,10 @@ use mispair::formats::npy::read_ids;
 use mispair::words::SampleId;
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 fn model(name: &str) -> String {
@@ -188,6 +191,8 @@ fn an_index_is_asked_by_words_and_by_its_own_encoder_alone() {
     let waived = [&split[..], &["--waive", "days", "--waive", "entities", "--waive", "entity_count"]].concat();
     assert_eq!(query(&waived).ok().json_lines()[0]["results"].as_array().unwrap().len(), 3);
 
+    served(&at, &clip, &bert, text);
+
     let doctor = |args: &[&str]| common::run_command(command().current_dir(&at).arg("doctor").args(args));
     doctor(&[]).ok();
     let well = doctor(&[
@@ -215,4 +220,66 @@ fn an_index_is_asked_by_words_and_by_its_own_encoder_alone() {
     assert_eq!(ill.code, Some(1));
     assert!(ill.err.contains("1 of") && ill.err.contains("clip-image encoded again"), "{}", ill.err);
     assert_eq!(run(["doctor", "/nowhere"]).code, Some(1));
+}
+
+/// A daemon with the same models gives the same answers, to words and to a photograph that is sent.
+fn served(at: &Path, clip: &str, bert: &str, text: &str) {
+    let ask = |address: &str, request: String, body: &[u8]| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!(
+            "{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        String::from_utf8(reply).unwrap()
+    };
+    let mut child = command()
+        .current_dir(at)
+        .args(["serve", "named", "unnamed", "other", "--listen", "127.0.0.1:0", "--log-format", "json"])
+        .args(["--model", bert, "--model", clip])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut log, mut lines) = (BufReader::new(child.stderr.take().unwrap()).lines(), Vec::new());
+    let address = loop {
+        let line = log.next().unwrap().unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = event["address"].as_str() {
+            break format!("http://{address}");
+        }
+        lines.push(line);
+    };
+    // The fear of a test that fails and leaves a daemon behind.
+    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let said = lines.join("\n");
+        assert!(said.contains("does not say what made its clip-image"), "{said}");
+        assert!(said.contains("no modality was made by"), "{said}");
+        let query = |args: &[&str]| {
+            common::run_command(command().current_dir(at).arg("query").args(args).args(["--format", "json", "-k", "3"]))
+        };
+        for modality in ["clip-image", "clip-text"] {
+            let asked = ["--modality", modality, "--text", text];
+            let here = &query(&[&["named", "--model", clip], &asked[..]].concat()).ok().json_lines()[0];
+            let there = &query(&[&["named", "--url", &address], &asked[..]].concat()).ok().json_lines()[0];
+            assert_eq!((&here["results"], &there["query"]["text"]), (&there["results"], &text.into()));
+            query(&[&["other", "--url", &address], &asked[..]].concat()).fails(1, &["openai", "clip@48"]);
+        }
+        let socket = address.strip_prefix("http://").unwrap();
+        let photo = fs::read(at.join("p/1.jpg")).unwrap();
+        let here = query(&["named", "--model", clip, "--modality", "clip-image", "--image", "p/1.jpg"]).ok();
+        let path = "POST /v1/images:search?index=named&modality=clip-image&k=3";
+        let there = ask(socket, path.into(), &photo);
+        let (_, body) = there.split_once("\r\n\r\n").unwrap();
+        let there: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(here.json_lines()[0]["results"], there["results"], "{there}");
+        let none = ask(socket, path.into(), b"GIF89a no photograph");
+        assert!(none.starts_with("HTTP/1.1 422") && none.contains("neither JPEG"), "{none}");
+        let page = ask(socket, "GET /?index=named&by=text&text=a+dog&in=modality:clip-image".into(), b"");
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("clip image"), "{page}");
+    }));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    asked.unwrap();
 }

@@ -152,6 +152,72 @@ fn broken_models_are_refused_in_words() {
     assert!(said.contains("no model.safetensors"), "{said}");
 }
 
+/// A file of f32 tensors.
+fn safetensors(tensors: &[(&str, &[usize], &[f32])]) -> Vec<u8> {
+    let (mut header, mut numbers) = (serde_json::Map::new(), Vec::new());
+    for (name, shape, values) in tensors {
+        let begin = numbers.len();
+        numbers.extend(values.iter().flat_map(|x| x.to_le_bytes()));
+        header
+            .insert((*name).into(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [begin, numbers.len()] }));
+    }
+    let header = Value::Object(header).to_string();
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &numbers].concat()
+}
+
+/// sentence-transformers' Dense: the same by hand.
+#[test]
+fn layers_behind_the_pooling() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "sentence_bert_config.json"] {
+        fs::copy(models().join("bert").join(name), dir.path().join(name)).unwrap();
+    }
+    let plain = open(dir.path()).unwrap();
+    let rows = plain.texts(&["the dog runs"]).unwrap();
+    fs::create_dir(dir.path().join("3_Dense")).unwrap();
+    let weight: Vec<f32> = (0..16 * 32).map(|i| ((i * 7 % 13) as f32 - 6.0) / 10.0).collect();
+    let bias: Vec<f32> = (0..16).map(|i| i as f32 / 20.0 - 0.4).collect();
+    let file = safetensors(&[("linear.weight", &[16, 32], &weight), ("linear.bias", &[16], &bias)]);
+    fs::write(dir.path().join("3_Dense/model.safetensors"), file).unwrap();
+    let module =
+        |kind: &str, path: &str| json!({ "type": format!("sentence_transformers.models.{kind}"), "path": path });
+    let modules =
+        |last: &str| json!([module("Transformer", ""), module("Normalize", "2_Normalize"), module("Dense", last)]);
+    let config = |to: usize, activation: &str, bias: bool| {
+        let config = json!({ "in_features": 32, "out_features": to, "bias": bias,
+            "activation_function": format!("torch.nn.modules.{activation}") });
+        fs::write(dir.path().join("3_Dense/config.json"), config.to_string()).unwrap();
+    };
+    fs::write(dir.path().join("modules.json"), modules("3_Dense").to_string()).unwrap();
+    let mut hashes = vec![plain.identity().hash];
+    for (activation, with_bias) in [("linear.Identity", true), ("activation.Tanh", true), ("linear.Identity", false)] {
+        config(16, activation, with_bias);
+        let model = open(dir.path()).unwrap();
+        assert_eq!(model.identity().width, 16);
+        hashes.push(model.identity().hash);
+        let out = |j: usize| {
+            let sum: f64 = (0..32).map(|i| f64::from(weight[j * 32 + i]) * f64::from(rows[i])).sum();
+            let y = sum + if with_bias { f64::from(bias[j]) } else { 0.0 };
+            if activation.ends_with("Tanh") { y.tanh() } else { y }
+        };
+        let want: Vec<f64> = (0..16).map(out).collect();
+        let length = want.iter().map(|x| x * x).sum::<f64>().sqrt();
+        for (got, want) in model.texts(&["the dog runs"]).unwrap().iter().zip(want) {
+            assert!((f64::from(*got) - want / length).abs() < 1e-5, "{activation}");
+        }
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 4, "each is an encoder of its own");
+    let said = || open(dir.path()).err().unwrap().to_string();
+    config(16, "activation.ReLU", true);
+    assert!(said().contains("ReLU"), "{}", said());
+    config(48, "linear.Identity", true);
+    assert!(said().contains("has shape [16"), "{}", said());
+    fs::write(dir.path().join("modules.json"), modules("../3_Dense").to_string()).unwrap();
+    assert!(said().contains("beside this file"), "{}", said());
+}
+
 #[test]
 fn another_weight_is_another_identity() {
     let own = open(&models().join("bert")).unwrap().identity().clone();

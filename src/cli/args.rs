@@ -208,8 +208,8 @@ pub struct Query {
     /// A vector (or a batch of them) in the split's query modality, or in the searched one; .fvecs and .fbin are read, too.
     #[arg(long, value_name = "F.npy", group = "who")]
     pub vector: Option<PathBuf>,
-    /// A caption, encoded by --model, which must be the encoder that the index names.
-    #[arg(long, group = "who", requires = "model")]
+    /// A caption, encoded by --model, which must be the encoder that the index names; with --url by the daemon's.
+    #[arg(long, group = "who")]
     pub text: Option<String>,
     /// An image file, encoded by --model.
     #[arg(long, value_name = "FILE", group = "who", requires = "model")]

@@ -7,6 +7,7 @@
 //! | `args.rs`, `args_models.rs`, `args_export.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
 //! | `build.rs`, `info.rs`, `embed.rs`, `doctor.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `serve.rs`, `demo.rs` | the verbs |
+//! | `serve_models.rs` | the models that `mispair serve` encodes with |
 //! | `parts.rs` | `mispair match --chunk` and `mispair merge`: a dataset made in parts |
 //! | `verify/` | `mispair verify` |
 //! | `remote.rs` | `mispair query --url`: the same, asked of a daemon |
@@ -34,6 +35,7 @@ mod query_vectors;
 mod remote;
 mod render;
 mod serve;
+mod serve_models;
 mod talk;
 mod verify;
 

@@ -50,7 +50,11 @@ pub(super) fn given(args: &Query, index: &Index, modality: &str) -> Result<Vec<G
         };
         return Ok(vectors.map(one).collect());
     }
-    let Some(model) = &args.model else { return Err(usage("give an --id, a --vector, a --text or an --image")) };
+    let Some(model) = &args.model else {
+        return Err(usage(
+            "a --text is encoded by the model that made the index's vectors: name its folder with --model",
+        ));
+    };
     let encoder = encoder_of(model, index, modality)?;
     let encoder_name = encoder.identity().to_string();
     let (vector, asked, name, caption) = match (&args.text, &args.image) {

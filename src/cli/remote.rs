@@ -2,7 +2,7 @@
 //!
 //! | asked | by |
 //! |---|---|
-//! | one sample | one request |
+//! | one sample, one text | one request |
 //! | vectors under a split | a request each, as many at a time as there are threads |
 //! | vectors, plain | some at a time: one scan serves them all |
 
@@ -34,7 +34,10 @@ pub(super) fn answers(url: &str, args: &Query) -> Result<Vec<Answer>> {
     if let Some(id) = &args.id {
         return Ok(vec![of_sample(&daemon, &settings, id)?]);
     }
-    let Some(path) = &args.vector else { return Err(usage("give an --id or a --vector")) };
+    if let Some(text) = &args.text {
+        return Ok(vec![of_text(&daemon, &settings, text, args)?]);
+    }
+    let Some(path) = &args.vector else { return Err(usage("give an --id, a --vector or a --text")) };
     let rows = read_rows(path)?;
     // JSON has no word for them.
     if let Some(row) = rows.iter().position(|vector| vector.iter().any(|x| !x.is_finite())) {
@@ -80,12 +83,14 @@ struct Asked<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     vectors: Option<&'a [Vec<f32>]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<&'a Value>,
 }
 
 impl<'a> Asked<'a> {
     fn of(settings: &'a Map<String, Value>) -> Asked<'a> {
-        Asked { settings, id: None, vector: None, vectors: None, facts: None }
+        Asked { settings, id: None, vector: None, vectors: None, text: None, facts: None }
     }
 }
 
@@ -102,6 +107,15 @@ fn of_sample(daemon: &Daemon, settings: &Map<String, Value>, id: &str) -> Result
         },
         other => Ok(other?),
     }
+}
+
+/// The daemon's model makes its vector.
+fn of_text(daemon: &Daemon, settings: &Map<String, Value>, text: &str, args: &Query) -> Result<Answer> {
+    let outside = read_facts(args.meta.as_deref(), 1)?.pop().unwrap_or_default();
+    let asked = Asked { text: Some(text), facts: outside.written.as_ref(), ..Asked::of(settings) };
+    let mut answer: Answer = daemon.post("/v1/query", &asked)?;
+    answer.query = json!({ "text": text });
+    Ok(answer)
 }
 
 fn field(error: &HttpError) -> Option<&str> {

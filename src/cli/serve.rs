@@ -1,6 +1,6 @@
 //! `mispair serve` and `mispair config print`.
 
-use super::usage;
+use super::{serve_models, usage};
 use crate::daemon::{
     self, Config, ConfigError, LogFormat, LogLevel, OpenError, ServeError, Served, Token, parse_listen,
 };
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 Examples:
   mispair serve indexes/news
   mispair serve indexes/news --images /srv/photos --socket /run/mispair/mispair.sock
+  mispair serve indexes/news --model clip-vit-base-patch32         captions and images are encoded here
   mispair serve --config serve.toml
   curl -s localhost:7400/v1/query -H 'Content-Type: application/json' \\
        -d '{\"split\": \"semantics_clip_text_text\", \"id\": 42}'
@@ -43,6 +44,10 @@ pub struct Serve {
     /// A split file to serve beside the built-in splits; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub split: Vec<PathBuf>,
+    /// A model's folder, so that captions and images can be searched for; may be repeated. For each modality of an index the one
+    /// that made its vectors is taken, and no other.
+    #[arg(long, value_name = "DIR", env = "MISPAIR_MODEL")]
+    pub model: Vec<PathBuf>,
     /// The file of the token for asking.
     #[arg(long, value_name = "FILE", env = "MISPAIR_READ_TOKEN_FILE")]
     pub read_token_file: Option<PathBuf>,
@@ -98,7 +103,8 @@ pub enum ConfigVerb {
 /// Serves until the process is told to stop. The daemon makes its own threads.
 pub(super) fn run(args: &Serve, threads: Option<u16>) -> Result<()> {
     let config = effective(args, threads)?;
-    daemon::serve(config, None).map_err(|e| match e {
+    let models = serve_models::open(&config.models)?;
+    daemon::serve(config, models).map_err(|e| match e {
         ServeError::Open(OpenError::Config(e)) => misused(e),
         other => other.into(),
     })
@@ -130,6 +136,7 @@ fn effective(args: &Serve, threads: Option<u16>) -> Result<Config> {
     let named = |path: &PathBuf| Served { name: String::new(), path: path.clone(), images: args.images.clone() };
     config.indexes.extend(args.indexes.iter().map(named));
     config.splits.extend(args.split.iter().cloned());
+    config.models.extend(args.model.iter().cloned());
     let set = |to: &mut Option<PathBuf>, from: &Option<PathBuf>| {
         if from.is_some() {
             to.clone_from(from);

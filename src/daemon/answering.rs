@@ -2,15 +2,15 @@
 
 use super::config::Limits;
 use super::dto::{Ask, Unique, VectorSearch};
+use super::encoding::{Halt, Source};
+use super::given::{encoded, facts_of, of_text, prepared};
 use super::problem::{Kind, Problem};
 use super::state::{Generation, Served, State};
 use crate::constraints::{BindError, Bound, Rule, Split, Subject, Vectors};
-use crate::formats::captioned_facts;
 use crate::kernels::Block;
-use crate::matrix::Prepared;
 use crate::query::{Answer, Error, Plain, Wanted, asked, plain_batch, vector_of};
 use crate::retrieve::Engine;
-use crate::words::{Facts, Order, Row, SampleId};
+use crate::words::{Order, Row, SampleId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -18,23 +18,6 @@ use std::collections::BTreeMap;
 pub(super) const USUAL_K: usize = 10;
 /// Rejected candidates that are explained where a request does not say how many.
 pub(super) const USUAL_EXPLAIN: usize = 10;
-
-/// Fields that `facts` may have beside the facts themselves: those of a record of a catalog, which are not looked at.
-const OF_RECORDS: [&str; 5] = ["id", "image_path", "source", "topic", "title"];
-const OF_FACTS: [&str; 12] = [
-    "caption",
-    "timestamp",
-    "entities",
-    "links",
-    "person_boxes",
-    "pictured",
-    "generic",
-    "corrupted",
-    "partition",
-    "split",
-    "caption_entities_spacy",
-    "caption_entities_rel",
-];
 
 /// What kind of answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,23 +30,25 @@ pub(super) enum Manner {
     Match,
 }
 
-/// Answers one request.
-pub(super) fn answer(state: &State, generation: &Generation, mut ask: Ask, manner: Manner) -> Result<Answer, Problem> {
+/// Answers one request, or says what of it has to be encoded first.
+pub(super) fn answer(state: &State, generation: &Generation, mut ask: Ask, manner: Manner) -> Result<Answer, Halt> {
     let served = generation.served(ask.index.as_deref())?;
-    if ask.text.is_some() && state.encoder.is_none() {
-        return Err(Problem::invalid("text", "unknown field `text`: no encoder is configured, so give a vector"));
+    if ask.text.is_some() && state.encoding.is_none() {
+        let what = "unknown field `text`: no encoder is configured, so give a vector";
+        return Err(Problem::invalid("text", what).into());
     }
-    let answer = match (ask.split.take(), ask.modality.take()) {
-        (Some(_), Some(_)) => Err(Problem::invalid("modality", "give a split or a modality, not both")),
+    let answer: Result<Answer, Halt> = match (ask.split.take(), ask.modality.take()) {
+        (Some(_), Some(_)) => Err(Problem::invalid("modality", "give a split or a modality, not both").into()),
         (None, None) => {
             let what = if manner == Manner::Match { "name a split" } else { "name a split, or a modality" };
-            Err(Problem::invalid("split", what))
+            Err(Problem::invalid("split", what).into())
         }
         (Some(split), None) => by_split(state, served, generation.split(&split)?.clone(), ask, manner),
         (None, Some(_)) if manner == Manner::Explain => Err(Problem::invalid(
             "modality",
             "a plain search rejects nothing, so there is nothing to explain; name a split",
-        )),
+        )
+        .into()),
         (None, Some(modality)) => by_modality(state, served, modality, ask),
     };
     let answer = answer?;
@@ -126,7 +111,7 @@ struct PlainAsk {
     rows: Vec<(String, Vec<f32>)>,
 }
 
-fn by_modality(state: &State, served: &Served, modality: String, ask: Ask) -> Result<Answer, Problem> {
+fn by_modality(state: &State, served: &Served, modality: String, ask: Ask) -> Result<Answer, Halt> {
     let of_splits = [
         ("vectors", ask.vectors.is_some()),
         ("facts", ask.facts.is_some()),
@@ -135,19 +120,30 @@ fn by_modality(state: &State, served: &Served, modality: String, ask: Ask) -> Re
         ("waive", ask.waive.as_ref().is_some_and(|w| !w.is_empty())),
     ];
     if let Some((field, _)) = of_splits.into_iter().find(|f| f.1) {
-        return Err(Problem::invalid(field, "a modality is searched without constraints; this belongs to splits"));
+        let what = "a modality is searched without constraints; this belongs to splits";
+        return Err(Problem::invalid(field, what).into());
     }
-    let rows = match (ask.vector, &ask.text) {
-        (Some(_), Some(_)) => return Err(Problem::invalid("text", "give a vector or a text, not both")),
-        (Some(vector), None) => vec![("vector".to_owned(), vector)],
-        (None, Some(text)) => vec![("text".to_owned(), encoded(state, served, &modality, text)?)],
-        (None, None) => Vec::new(),
+    let encode = |source| encoded(state, served, &[&modality], &source, &ask.made);
+    let rows: Vec<(String, Vec<f32>)> = match (ask.vector, &ask.text, &ask.image) {
+        (Some(_), Some(_), _) => return Err(Problem::invalid("text", "give a vector or a text, not both").into()),
+        (Some(vector), None, _) => vec![("vector".to_owned(), vector)],
+        (None, Some(text), _) => {
+            encode(Source::Text(text.as_str().into()))?.into_iter().map(|v| ("text".to_owned(), v)).collect()
+        }
+        (None, None, Some(file)) => {
+            encode(Source::Image(file.clone()))?.into_iter().map(|v| ("image".to_owned(), v)).collect()
+        }
+        (None, None, None) => Vec::new(),
     };
     let (id, from, k, ef, engine) = (ask.id, ask.from, ask.k, ask.ef, ask.engine);
     let (lowest, unique, partition) = (ask.lowest, ask.unique, ask.partition);
     let plain = PlainAsk { id, from, k, ef, engine, lowest, unique, partition, rows };
     let mut answers = plain_answers(state, served, &modality, plain)?;
-    answers.pop().ok_or_else(|| Problem::new(Kind::Internal, "a query without an answer"))
+    let mut answer = answers.pop().ok_or_else(|| Problem::new(Kind::Internal, "a query without an answer"))?;
+    if let Some(text) = ask.text {
+        answer.query["text"] = json!(text);
+    }
+    Ok(answer)
 }
 
 fn plain_answers(state: &State, served: &Served, modality: &str, ask: PlainAsk) -> Result<Vec<Answer>, Problem> {
@@ -213,10 +209,10 @@ fn plain_answers(state: &State, served: &Served, modality: &str, ask: PlainAsk) 
     Ok(answers)
 }
 
-fn by_split(state: &State, served: &Served, mut split: Split, ask: Ask, manner: Manner) -> Result<Answer, Problem> {
+fn by_split(state: &State, served: &Served, mut split: Split, ask: Ask, manner: Manner) -> Result<Answer, Halt> {
     for (field, given) in [("from", ask.from.is_some()), ("lowest", ask.lowest == Some(true))] {
         if given {
-            return Err(Problem::invalid(field, "a split says this itself; it belongs to plain searches"));
+            return Err(Problem::invalid(field, "a split says this itself; it belongs to plain searches").into());
         }
     }
     let limits = &state.config.limits;
@@ -240,20 +236,22 @@ fn by_split(state: &State, served: &Served, mut split: Split, ask: Ask, manner: 
                 Manner::Match => Problem::invalid("vectors", "give the caption's vectors by modality"),
                 _ => Problem::invalid("vector", "give an id, a vector, or vectors by modality"),
             };
-            return Err(what);
+            return Err(what.into());
         }
-        (_, 2..) => return Err(Problem::invalid("vector", "give only one of id, vector, vectors, text")),
+        (_, 2..) => return Err(Problem::invalid("vector", "give only one of id, vector, vectors, text").into()),
         (Some(id), _) => {
             if ask.facts.is_some() {
                 return Err(Problem::invalid(
                     "facts",
                     "a sample of the index has its own; they belong to captions from outside",
-                ));
+                )
+                .into());
             }
             let row = find(served, &id)?;
             if bound.query.find(row).is_none() {
                 let modality = bound.split.query.clone();
-                return Err(Problem::invalid("id", Error::NoVector { id: id.to_string(), modality }.to_string()));
+                let what = Error::NoVector { id: id.to_string(), modality }.to_string();
+                return Err(Problem::invalid("id", what).into());
             }
             let pool = partition.or(served.index.catalog.partition(row));
             (Subject::of_row(bound, row), pool, asked::sample(&served.index.catalog, row))
@@ -264,7 +262,7 @@ fn by_split(state: &State, served: &Served, mut split: Split, ask: Ask, manner: 
                 (_, Some(vectors), _) => {
                     prepared(served, vectors.into_iter().map(|(name, v)| (name.clone(), format!("vectors.{name}"), v)))?
                 }
-                (.., Some(text)) => of_text(state, served, bound, text)?,
+                (.., Some(text)) => of_text(state, served, bound, text, &ask.made)?,
                 (None, None, None) => BTreeMap::new(),
             };
             if !vectors.contains_key(&bound.split.query) {
@@ -272,7 +270,8 @@ fn by_split(state: &State, served: &Served, mut split: Split, ask: Ask, manner: 
                 return Err(Problem::invalid(
                     &field,
                     format!("split {} asks with {:?}; give it", bound.split.name, bound.split.query),
-                ));
+                )
+                .into());
             }
             let (caption, facts) = facts_of(ask.facts.as_ref())?;
             let dims = |name: &String| served.index.matrix(name).map_or(0, |m| m.dim());
@@ -312,7 +311,7 @@ fn by_split(state: &State, served: &Served, mut split: Split, ask: Ask, manner: 
         ..asked::Settings::default()
     };
     settings.beside(&mut who);
-    searcher.answer(&subject, pool, wanted, who).map_err(|e| refused(&e, bound, subject.row))
+    searcher.answer(&subject, pool, wanted, who).map_err(|e| refused(&e, bound, subject.row).into())
 }
 
 /// Why a split's query cannot be answered, in the words of requests.
@@ -388,58 +387,6 @@ pub(super) fn waived(split: &mut Split, rules: &[Rule]) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-fn prepared(
-    served: &Served,
-    given: impl IntoIterator<Item = (String, String, Vec<f32>)>,
-) -> Result<BTreeMap<String, Prepared>, Problem> {
-    let one = |(name, field, vector): (String, String, Vec<f32>)| {
-        let matrix = served.index.matrix(&name).ok_or_else(|| unknown_modality(served, &field, &name))?;
-        let ready = matrix.query(vector).map_err(|e| Problem::invalid(&field, format!("{name:?}: {e}")))?;
-        Ok((name, ready))
-    };
-    given.into_iter().map(one).collect()
-}
-
-/// Vectors of a text: what the split asks with, and the caption's side of CTI where the encoder serves that, too.
-fn of_text(
-    state: &State,
-    served: &Served,
-    bound: &Bound<'_>,
-    text: &str,
-) -> Result<BTreeMap<String, Prepared>, Problem> {
-    let split = &bound.split;
-    let field = || "text".to_owned();
-    let mut all = vec![(split.query.clone(), field(), encoded(state, served, &split.query, text)?)];
-    if split.clip_text != split.query
-        && let Ok(vector) = encoded(state, served, &split.clip_text, text)
-    {
-        all.push((split.clip_text.clone(), field(), vector));
-    }
-    prepared(served, all)
-}
-
-pub(super) fn encoded(state: &State, served: &Served, modality: &str, text: &str) -> Result<Vec<f32>, Problem> {
-    let Some(encoder) = &state.encoder else { return Err(Problem::invalid("text", "no encoder is configured")) };
-    encoder.encode(&served.index, modality, text).map_err(|why| Problem::invalid("text", why))
-}
-
-fn facts_of(facts: Option<&Value>) -> Result<(Option<String>, Facts), Problem> {
-    let Some(value) = facts else { return Ok((None, Facts::default())) };
-    let Value::Object(fields) = value else {
-        return Err(Problem::invalid("facts", "an object of facts is expected"));
-    };
-    let known = |name: &str| OF_FACTS.contains(&name) || OF_RECORDS.contains(&name);
-    if let Some(name) = fields.keys().find(|name| !known(name)) {
-        let detail = format!("unknown field `{name}`, expected one of {}", OF_FACTS.join(", "));
-        return Err(Problem::invalid(&format!("facts.{name}"), detail));
-    }
-    captioned_facts(value).map_err(|e| {
-        let text = e.to_string();
-        let field = text.split('"').nth(1).map_or("facts".to_owned(), |name| format!("facts.{name}"));
-        Problem::invalid(&field, text)
-    })
 }
 
 pub(super) fn find(served: &Served, id: &SampleId) -> Result<Row, Problem> {

@@ -46,6 +46,7 @@ pub fn app(state: Arc<State>) -> Router {
         .route("/v1/match", post(queries::matching))
         .route("/v1/vectors:search", post(queries::search))
         .route("/v1/verify", post(queries::verify))
+        .route("/v1/images:search", post(queries::by_image))
         .route("/v1/indexes", get(catalogs::indexes))
         .route("/v1/splits", get(catalogs::splits))
         .route("/v1/samples/{id}", get(catalogs::sample))

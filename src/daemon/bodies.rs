@@ -34,20 +34,23 @@ pub(super) fn form_of(headers: &HeaderMap, lines: bool) -> Result<Form, Problem>
     let refused = |got: &str| {
         Problem::new(Kind::UnsupportedMediaType, format!("the body is {got}; send Content-Type: {expected}"))
     };
-    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
-        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        return Err(Problem::new(
-            Kind::UnsupportedMediaType,
-            "bodies are read as they are, without a Content-Encoding",
-        ));
-    }
+    unencoded(headers)?;
     let Some(given) = headers.get(header::CONTENT_TYPE) else { return Err(refused("of no stated type")) };
     let given = given.to_str().unwrap_or("of an unreadable type");
     match media_type(given).as_str() {
         "application/json" => Ok(Form::Json),
         "application/x-ndjson" if lines => Ok(Form::Ndjson),
         _ => Err(refused(given)),
+    }
+}
+
+/// Nothing is unpacked here.
+pub(super) fn unencoded(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Problem::new(Kind::UnsupportedMediaType, "bodies are read as they are, without a Content-Encoding"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -64,7 +67,7 @@ pub(super) fn wanted_form(headers: &HeaderMap, came: Form) -> Form {
     }
 }
 
-fn media_type(value: &str) -> String {
+pub(super) fn media_type(value: &str) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
@@ -76,13 +79,35 @@ pub(super) async fn whole(headers: &HeaderMap, body: Body, state: &State) -> Res
 
 /// A whole body within the bounds on length and time, and on what all bodies take together.
 pub(super) async fn read(body: Body, state: &State) -> Result<Bytes, Problem> {
-    let config = &state.config;
-    let most = config.limits.body_bytes;
-    let too_large =
-        || Problem::new(Kind::TooLarge, format!("the body has more than the {most} bytes that this daemon reads"));
+    read_at_most(body, state, state.config.limits.body_bytes).await
+}
+
+/// The same with another bound on length.
+pub(super) async fn read_at_most(body: Body, state: &State, most: usize) -> Result<Bytes, Problem> {
+    let (body, room) = bounded(body, state, most)?;
+    let limit = state.config.timeouts.body();
+    match timeout(limit, body.collect()).await {
+        Ok(Ok(collected)) => Ok(roomy(collected.to_bytes(), room)),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large(most)),
+        Ok(Err(e)) => Err(Problem::new(Kind::Malformed, format!("the body broke off: {e}"))),
+        Err(_) => Err(late(limit)),
+    }
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(Kind::TooLarge, format!("the body has more than the {most} bytes that this daemon reads"))
+}
+
+/// A body that ends after so many bytes, and its room among those of all bodies.
+pub(super) fn bounded(
+    body: Body,
+    state: &State,
+    most: usize,
+) -> Result<(Limited<Body>, OwnedSemaphorePermit), Problem> {
+    let most = most.min(state.config.limits.bodies_bytes);
     // Said beforehand, it need not be read.
     if body.size_hint().lower() > most as u64 {
-        return Err(too_large());
+        return Err(too_large(most));
     }
     // Of a body that does not say its length, the most is assumed.
     let length = body.size_hint().exact().unwrap_or(most as u64);
@@ -94,12 +119,12 @@ pub(super) async fn read(body: Body, state: &State) -> Result<Bytes, Problem> {
             "the bodies of other requests take all the memory that they may; try again",
         ));
     };
-    match timeout(config.timeouts.body(), Limited::new(body, most).collect()).await {
-        Ok(Ok(collected)) => Ok(Bytes::from_owner(Roomy { bytes: collected.to_bytes(), _room: room })),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(e)) => Err(Problem::new(Kind::Malformed, format!("the body broke off: {e}"))),
-        Err(_) => Err(late(config.timeouts.body())),
-    }
+    Ok((Limited::new(body, most), room))
+}
+
+/// Bytes that keep their room as long as anybody needs them.
+pub(super) fn roomy(bytes: Bytes, room: OwnedSemaphorePermit) -> Bytes {
+    Bytes::from_owner(Roomy { bytes, _room: room })
 }
 
 /// Bytes that give their room back when nobody needs them any more.
@@ -114,7 +139,7 @@ impl AsRef<[u8]> for Roomy {
     }
 }
 
-fn late(limit: Duration) -> Problem {
+pub(super) fn late(limit: Duration) -> Problem {
     Problem::new(Kind::BodyTimeout, format!("the body did not come within {} ms", limit.as_millis()))
 }
 

@@ -18,6 +18,8 @@ pub struct Config {
     pub socket: Option<PathBuf>,
     /// Split files served beside the built-in ones.
     pub splits: Vec<PathBuf>,
+    /// Folders of models that encode texts and images; for each modality the one that made its vectors is taken.
+    pub models: Vec<PathBuf>,
     /// Who may ask.
     pub auth: Auth,
     /// How much may be asked.
@@ -65,7 +67,7 @@ pub struct Auth {
     pub allow_unauthenticated: bool,
 }
 
-/// How much may be asked. Each is at least 1, save `queue` and `threads`.
+/// How much may be asked. Each is at least 1, save threads, queues and `encodings`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -91,6 +93,12 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Bytes of an image.
     pub image_bytes: u64,
+    /// Threads that encode texts and images; 0: one a core.
+    pub encode_threads: usize,
+    /// Texts and images that may wait for one of them; the next is turned away at once.
+    pub encode_queue: usize,
+    /// Vectors of texts that are kept for the next who asks.
+    pub encodings: usize,
 }
 
 impl Default for Limits {
@@ -107,6 +115,9 @@ impl Default for Limits {
             bodies_bytes: 256 << 20,
             line_bytes: 1 << 20,
             image_bytes: 32 << 20,
+            encode_threads: 1,
+            encode_queue: 16,
+            encodings: 4096,
         }
     }
 }
@@ -205,6 +216,7 @@ impl Default for Config {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7400))),
             socket: None,
             splits: Vec::new(),
+            models: Vec::new(),
             auth: Auth::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -264,7 +276,7 @@ impl Config {
         let auth = &mut config.auth;
         let optional = [&mut config.socket, &mut auth.read_token_file, &mut auth.admin_token_file];
         optional.into_iter().flatten().for_each(|p| *p = base.join(&*p));
-        config.splits.iter_mut().for_each(|p| *p = base.join(&*p));
+        config.splits.iter_mut().chain(&mut config.models).for_each(|p| *p = base.join(&*p));
         for index in &mut config.indexes {
             index.path = base.join(&index.path);
             index.images.iter_mut().for_each(|p| *p = base.join(&*p));
@@ -374,10 +386,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_what_is_read() {
-        let text = "listen = \"[::1]:80\"\nsocket = \"m.sock\"\nsplits = [\"mine.toml\"]\n[auth]\nread_token_file = \"t\"\n\
+        let text = "listen = \"[::1]:80\"\nsocket = \"m.sock\"\nsplits = [\"mine.toml\"]\nmodels = [\"minilm\"]\n[auth]\nread_token_file = \"t\"\n\
                     [limits]\nk = 5\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[[index]]\npath = \"news\"\nimages = \"/srv/photos\"\n";
         let config = parse(text).unwrap();
         assert_eq!(config.indexes[0].path, Path::new("/etc/mispair/news"));
+        assert_eq!(config.models, [Path::new("/etc/mispair/minilm")]);
         assert_eq!(config.indexes[0].images.as_deref(), Some(Path::new("/srv/photos")));
         assert_eq!((config.limits.k, config.limits.batch), (5, Limits::default().batch));
         assert_eq!(parse(&config.to_toml()).unwrap(), config);

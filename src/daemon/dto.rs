@@ -1,10 +1,12 @@
 //! Bodies of requests, as typed. Unknown fields are refused by name; `null` is as good as absence.
 
+use super::encoding::Made;
 use super::problem::{Kind, Problem};
 use crate::constraints::Rule;
 use crate::evidence::{By, Match as Captions};
 use crate::retrieve::Engine;
 use crate::words::SampleId;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
@@ -38,6 +40,25 @@ pub(super) struct Ask {
     /// Of `POST /v1/match`: repeated in the answer.
     #[serde(skip)]
     pub key: Option<SampleId>,
+    /// Of `POST /v1/images:search`: the file.
+    #[serde(skip)]
+    pub image: Option<Bytes>,
+    /// What has been encoded for it.
+    #[serde(skip)]
+    pub made: Made,
+}
+
+/// `POST /v1/images:search?…`: the body is the image.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ImageSearch {
+    pub index: Option<String>,
+    pub modality: Option<String>,
+    pub k: Option<usize>,
+    pub ef: Option<usize>,
+    pub engine: Option<Engine>,
+    pub unique: Option<Unique>,
+    pub partition: Option<String>,
 }
 
 /// What results are made unique by.
@@ -144,6 +165,12 @@ pub(super) struct Verify {
     #[serde(rename = "match")]
     pub how: Option<Captions>,
     pub most: Option<usize>,
+    /// Of a form: the file of the image.
+    #[serde(skip)]
+    pub image: Option<Bytes>,
+    /// What has been encoded for it.
+    #[serde(skip)]
+    pub made: Made,
 }
 
 /// What others have found.
@@ -204,6 +231,23 @@ impl Match {
             vectors: caption.vectors,
             text: caption.text,
             facts: caption.facts,
+            ..Ask::default()
+        }
+    }
+}
+
+impl ImageSearch {
+    /// The same with its image.
+    pub fn ask(&self, image: Bytes) -> Ask {
+        Ask {
+            index: self.index.clone(),
+            modality: self.modality.clone(),
+            k: self.k,
+            ef: self.ef,
+            engine: self.engine,
+            unique: self.unique,
+            partition: self.partition.clone(),
+            image: Some(image),
             ..Ask::default()
         }
     }

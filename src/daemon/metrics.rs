@@ -224,6 +224,11 @@ impl Metrics {
                 let _ = writeln!(out, "{name}{{result=\"{result}\"}} {}", count.load(Relaxed));
             }
         });
+        let encodings = state
+            .encoding
+            .as_ref()
+            .map_or((0, 0, 0), |e| (e.made.load(Relaxed), e.found.load(Relaxed), e.pool.inside() as u64));
+        let panics = state.pool.panics() + state.encoding.as_ref().map_or(0, |e| e.pool.panics());
         for (name, kind, help, value) in [
             ("mispair_requests_in_flight", "gauge", "Requests that are being answered.", self.in_flight.load(Relaxed)),
             (
@@ -245,7 +250,15 @@ impl Metrics {
                 state.pool.inside() as u64,
             ),
             ("mispair_pool_threads", "gauge", "Threads that search.", state.pool.threads() as u64),
-            ("mispair_panics_total", "counter", "Queries that ended in a fault of the program.", state.pool.panics()),
+            ("mispair_panics_total", "counter", "Queries that ended in a fault of the program.", panics),
+            ("mispair_encodings_made_total", "counter", "Texts and images that a model made vectors of.", encodings.0),
+            ("mispair_encodings_kept_total", "counter", "Texts whose vector was still there.", encodings.1),
+            (
+                "mispair_encodings_inside",
+                "gauge",
+                "Requests whose text or image is being encoded or waits.",
+                encodings.2,
+            ),
             ("mispair_connections", "gauge", "Open connections.", self.connections.load(Relaxed)),
             (
                 "mispair_connections_refused_total",

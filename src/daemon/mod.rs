@@ -19,6 +19,9 @@
 //! | `queries.rs` | routes that search: one, batch, stream, match, vectors, verify |
 //! | `answering.rs` | a request as typed → as meant → answered |
 //! | `verifying.rs` | a caption and its image → evidence and a verdict |
+//! | `given.rs` | what a request brings along: vectors, texts, facts |
+//! | `uploads.rs` | forms that bring a file |
+//! | `encoding.rs` | vectors of texts and images: models, their threads, what they made of late |
 //! | `catalogs.rs` | routes that tell what is served: indexes, splits, samples, images |
 //! | `ops.rs` | routes of operation: alive, ready, metrics, reload |
 //! | `openapi.rs` | `/openapi.json` and the page made from it |
@@ -41,6 +44,8 @@ mod bodies;
 mod catalogs;
 mod config;
 mod dto;
+mod encoding;
+mod given;
 mod images;
 mod logs;
 mod metrics;
@@ -54,12 +59,14 @@ mod queries;
 mod serve;
 mod stall;
 mod state;
+mod uploads;
 mod verifying;
 
 pub use app::app;
 pub use auth::{Access, Token};
 pub use config::{Auth, Config, ConfigError, Limits, Log, LogFormat, LogLevel, Served, Timeouts, parse_listen};
+pub use encoding::Models;
 pub use pool::{Done, Pending, Pool, Ticket};
 pub use problem::{Kind, Problem};
 pub use serve::{Listeners, ServeError, run, serve};
-pub use state::{Generation, OpenError, State, TextEncoder};
+pub use state::{Generation, OpenError, State};

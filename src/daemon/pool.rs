@@ -58,7 +58,8 @@ pub struct Pool {
     threads: Vec<rayon::ThreadPool>,
 }
 
-/// The right to have jobs done.
+/// The right to have jobs done. Clones of it share one place.
+#[derive(Clone)]
 pub struct Ticket {
     queue: Arc<Queue>,
     permit: Arc<OwnedSemaphorePermit>,
@@ -174,10 +175,7 @@ impl<T> Pending<T> {
                 Ok(Err(_)) => {
                     Err(Problem::new(Kind::Internal, "the search ended in a fault of the program; please report it"))
                 }
-                Err(_) => Err(Problem::new(
-                    Kind::Timeout,
-                    format!("no answer within {} ms; ask for less, or raise timeouts.request_ms", limit.as_millis()),
-                )),
+                Err(_) => Err(Problem::late(limit)),
             }
         }
     }

@@ -5,6 +5,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// A kind of problem: its `type` is `/docs#problem-SLUG`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +119,12 @@ impl Problem {
     /// A field is not as it must be.
     pub fn invalid(field: &str, detail: impl Into<String>) -> Problem {
         Problem { field: Some(field.to_owned()), ..Problem::new(Kind::Invalid, detail) }
+    }
+
+    /// The answer did not come within its time.
+    pub(super) fn late(limit: Duration) -> Problem {
+        let ms = limit.as_millis();
+        Problem::new(Kind::Timeout, format!("no answer within {ms} ms; ask for less, or raise timeouts.request_ms"))
     }
 
     /// The same of another field.

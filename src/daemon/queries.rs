@@ -9,15 +9,18 @@
 use super::answering::{self, Manner, Nearest};
 use super::app::Asked;
 use super::bodies::{self, Form, Lines, NDJSON, Pieces};
-use super::dto::{Ask, Batch, Caption, Match, MatchLine, VectorSearch, Verify, parse};
+use super::dto::{Ask, Batch, Caption, ImageSearch, Match, MatchLine, VectorSearch, Verify, parse, query_problem};
+use super::encoding::{Full, Halt, Made, begun};
 use super::pool::{Done, Ticket};
 use super::problem::{Kind, Problem};
 use super::state::{Generation, State};
+use super::uploads::{self, Sent};
 use super::verifying;
 use crate::query::{Answer, Step};
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract;
+use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use serde::Serialize;
@@ -37,35 +40,81 @@ type Daemon = extract::State<Arc<State>>;
 
 pub(super) async fn query(extract::State(state): Daemon, headers: HeaderMap, body: Body) -> Handled {
     let body = bodies::whole(&headers, body, &state).await?;
-    one(state, move |state, generation| {
-        written(state, &answering::answer(state, generation, parse::<Ask>(&body)?, Manner::Query)?)
+    one(state, move |state, generation, made| {
+        let ask = Ask { made, ..parse::<Ask>(&body)? };
+        Ok(written(state, &answering::answer(state, generation, ask, Manner::Query)?)?)
     })
     .await
 }
 
 pub(super) async fn explain(extract::State(state): Daemon, headers: HeaderMap, body: Body) -> Handled {
     let body = bodies::whole(&headers, body, &state).await?;
-    one(state, move |state, generation| {
-        written(state, &answering::answer(state, generation, parse::<Ask>(&body)?, Manner::Explain)?)
+    one(state, move |state, generation, made| {
+        let ask = Ask { made, ..parse::<Ask>(&body)? };
+        Ok(written(state, &answering::answer(state, generation, ask, Manner::Explain)?)?)
+    })
+    .await
+}
+
+/// The body is an image's file, of whatever type it says: what it is its first bytes tell.
+pub(super) async fn by_image(
+    extract::State(state): Daemon,
+    settings: Result<extract::Query<ImageSearch>, QueryRejection>,
+    body: Body,
+) -> Handled {
+    let extract::Query(settings) = settings.map_err(|e| query_problem(&e))?;
+    if state.encoding.is_none() {
+        return Err(Problem::new(Kind::Invalid, "no encoder is configured, so no image is read"));
+    }
+    if settings.modality.is_none() {
+        return Err(Problem::invalid("modality", "name the modality to search: ?modality=…"));
+    }
+    let most = usize::try_from(state.config.limits.image_bytes).unwrap_or(usize::MAX);
+    let file = bodies::read_at_most(body, &state, most).await?;
+    one(state, move |state, generation, made| {
+        let ask = Ask { made, ..settings.ask(file.clone()) };
+        Ok(written(state, &answering::answer(state, generation, ask, Manner::Query)?)?)
     })
     .await
 }
 
 pub(super) async fn search(extract::State(state): Daemon, headers: HeaderMap, body: Body) -> Handled {
     let body = bodies::whole(&headers, body, &state).await?;
-    one(state, move |state, generation| match answering::nearest(state, generation, parse::<VectorSearch>(&body)?)? {
-        Nearest::One(answer) => written(state, &answer),
-        Nearest::Many(answers) => written(state, &Answers { answers }),
+    one(state, move |state, generation, _| {
+        Ok(match answering::nearest(state, generation, parse::<VectorSearch>(&body)?)? {
+            Nearest::One(answer) => written(state, &answer)?,
+            Nearest::Many(answers) => written(state, &Answers { answers })?,
+        })
     })
     .await
 }
 
 pub(super) async fn verify(extract::State(state): Daemon, headers: HeaderMap, body: Body) -> Handled {
-    let body = bodies::whole(&headers, body, &state).await?;
-    one(state, move |state, generation| {
-        written(state, &verifying::verified(state, generation, parse::<Verify>(&body)?)?)
+    let (body, image) = match uploads::is_form(&headers) {
+        true => asked_with_image(uploads::read(&headers, body, &state, "image").await?)?,
+        false => (bodies::whole(&headers, body, &state).await?, None),
+    };
+    one(state, move |state, generation, made| {
+        let ask = Verify { made, image: image.clone(), ..parse::<Verify>(&body)? };
+        Ok(written(state, &verifying::verified(state, generation, ask)?)?)
     })
     .await
+    // What the models say of a text they say of the caption.
+    .map_err(|problem| if problem.field.as_deref() == Some("text") { problem.at("caption") } else { problem })
+}
+
+/// A form of two fields: the document that is asked with, and the image's file.
+fn asked_with_image(sent: Sent) -> Result<(Bytes, Option<Bytes>), Problem> {
+    let mut ask = None;
+    for (name, text) in sent.fields {
+        match name.as_str() {
+            "ask" if ask.is_none() => ask = Some(text),
+            "ask" => return Err(Problem::invalid("ask", "one document is expected, and there is another")),
+            other => return Err(Problem::invalid(other, "the form's fields are: ask, a JSON document; image, a file")),
+        }
+    }
+    let ask = ask.ok_or_else(|| Problem::invalid("ask", "give the JSON document of the request as the field ask"))?;
+    Ok((ask.into(), sent.file.map(|file| file.bytes)))
 }
 
 /// Several answers as one document. (Through a `Value`, scores would be written as the f64 nearest to them.)
@@ -77,15 +126,13 @@ struct Answers {
 /// One job, one document.
 async fn one(
     state: Arc<State>,
-    job: impl FnOnce(&State, &Generation) -> Result<Vec<u8>, Problem> + Send + 'static,
+    job: impl Fn(&State, &Generation, Made) -> Result<Vec<u8>, Halt> + Send + Sync + 'static,
 ) -> Handled {
     let generation = state.generation();
-    let number = generation.number;
     let ticket = admitted(&state)?;
-    let at_work = Arc::clone(&state);
-    let pending = ticket.start(move || job(&at_work, &generation)).within(state.config.timeouts.request());
-    let document = awaited(&state, pending).await?;
-    Ok(of_generation(bodies::json(document), number))
+    let limit = (state.config.timeouts.request(), Full::Refuse);
+    let document = begun(&state, &generation, ticket, limit, job).await?;
+    Ok(of_generation(bodies::json(document), generation.number))
 }
 
 /// A place on the pool. A daemon that stops gives it, too: what comes in on a connection that is still open is answered, and the connection
@@ -127,38 +174,39 @@ fn of_generation(mut response: Response, number: u64) -> Response {
 pub(super) async fn batch(state: Daemon, asked: Extension<Asked>, headers: HeaderMap, body: Body) -> Handled {
     let unpack = |bytes: Bytes| {
         let batch: Batch = parse(&bytes)?;
-        let answer: Answerer = Arc::new(|state, generation, json| {
-            written(state, &answering::answer(state, generation, parse::<Ask>(json)?, Manner::Query)?)
-        });
+        let answer: Answerer = Arc::new(asked_alone);
         let elements = batch.queries.into_iter().map(|q| Bytes::from(String::from(Box::<str>::from(q)))).collect();
         Ok(Unpacked { name: "queries", elements, answer })
     };
-    let line: Answerer = Arc::new(|state, generation, json| {
-        written(state, &answering::answer(state, generation, parse::<Ask>(json)?, Manner::Query)?)
-    });
-    several(state, asked, headers, body, unpack, line, "answers").await
+    several(state, asked, headers, body, unpack, Arc::new(asked_alone), "answers").await
+}
+
+/// An element of a batch is a query of its own.
+fn asked_alone(state: &State, generation: &Generation, json: &[u8], made: Made) -> Result<Vec<u8>, Halt> {
+    let ask = Ask { made, ..parse::<Ask>(json)? };
+    Ok(written(state, &answering::answer(state, generation, ask, Manner::Query)?)?)
 }
 
 pub(super) async fn matching(state: Daemon, asked: Extension<Asked>, headers: HeaderMap, body: Body) -> Handled {
     let unpack = |bytes: Bytes| {
         let mut all: Match = parse(&bytes)?;
         let captions = std::mem::take(&mut all.captions);
-        let answer: Answerer = Arc::new(move |state, generation, json| {
-            let ask = all.ask(parse::<Caption>(json)?);
-            written(state, &answering::answer(state, generation, ask, Manner::Match)?)
+        let answer: Answerer = Arc::new(move |state, generation, json, made| {
+            let ask = Ask { made, ..all.ask(parse::<Caption>(json)?) };
+            Ok(written(state, &answering::answer(state, generation, ask, Manner::Match)?)?)
         });
         let elements = captions.into_iter().map(|q| Bytes::from(String::from(Box::<str>::from(q)))).collect();
         Ok(Unpacked { name: "captions", elements, answer })
     };
-    let line: Answerer = Arc::new(|state, generation, json| {
-        let ask = parse::<MatchLine>(json)?.into();
-        written(state, &answering::answer(state, generation, ask, Manner::Match)?)
+    let line: Answerer = Arc::new(|state, generation, json, made| {
+        let ask = Ask { made, ..parse::<MatchLine>(json)?.into() };
+        Ok(written(state, &answering::answer(state, generation, ask, Manner::Match)?)?)
     });
     several(state, asked, headers, body, unpack, line, "matches").await
 }
 
 /// Answers one element.
-type Answerer = Arc<dyn Fn(&State, &Generation, &[u8]) -> Result<Vec<u8>, Problem> + Send + Sync>;
+type Answerer = Arc<dyn Fn(&State, &Generation, &[u8], Made) -> Result<Vec<u8>, Halt> + Send + Sync>;
 
 /// A document of elements.
 struct Unpacked {
@@ -320,12 +368,10 @@ impl Run {
                 Err(problem) => return Box::pin(std::future::ready(Err(problem))),
             },
         };
-        let ticket = self.ticket.insert(ticket);
-        let (state, generation, answer) =
-            (Arc::clone(&self.state), Arc::clone(&self.generation), Arc::clone(&self.answer));
-        let pending = ticket.start(move || answer(&state, &generation, &json)).within(limit);
-        let state = Arc::clone(&self.state);
-        Box::pin(async move { awaited(&state, pending).await })
+        let ticket = self.ticket.insert(ticket).clone();
+        let answer = Arc::clone(&self.answer);
+        let job = move |state: &State, generation: &Generation, made| answer(state, generation, &json, made);
+        Box::pin(begun(&self.state, &self.generation, ticket, (limit, Full::Wait), job))
     }
 
     /// The problem of one element: its field begins with the element.

@@ -7,10 +7,11 @@
 
 use super::app::{OverTcp, app};
 use super::config::Config;
+use super::encoding::Models;
 use super::logs;
 use super::notify::Notify;
 use super::stall::Stalling;
-use super::state::{OpenError, State, TextEncoder};
+use super::state::{OpenError, State};
 use crate::turns::take_turns;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
@@ -68,9 +69,9 @@ pub struct Listeners {
 }
 
 /// Opens the indexes, listens, and serves until the process is told to stop.
-pub fn serve(config: Config, encoder: Option<Arc<dyn TextEncoder>>) -> Result<(), ServeError> {
+pub fn serve(config: Config, models: Option<Arc<dyn Models>>) -> Result<(), ServeError> {
     logs::begin(config.log);
-    let state = State::open(config, encoder)?;
+    let state = State::open(config, models)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.min(4))

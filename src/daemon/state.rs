@@ -7,6 +7,7 @@
 
 use super::auth::Tokens;
 use super::config::{self, Config, ConfigError};
+use super::encoding::{Encoding, Models};
 use super::images::ImageRoot;
 use super::logs::TurnedAway;
 use super::metrics::Metrics;
@@ -31,12 +32,6 @@ const KEPT: usize = 64;
 /// Images that are sent at a time: each keeps a thread that reads the disk.
 const IMAGES: usize = 64;
 
-/// Makes vectors of texts. Where a daemon has one, requests may give `text` instead of a vector.
-pub trait TextEncoder: Send + Sync {
-    /// A vector that can be compared with the rows of this modality, or why there is none.
-    fn encode(&self, index: &Index, modality: &str, text: &str) -> Result<Vec<f32>, String>;
-}
-
 /// The daemon.
 pub struct State {
     /// What it is told.
@@ -48,7 +43,7 @@ pub struct State {
     pub(super) tokens: Tokens,
     /// Browsers that showed a token.
     pub(super) sessions: Sessions,
-    pub(super) encoder: Option<Arc<dyn TextEncoder>>,
+    pub(super) encoding: Option<Arc<Encoding>>,
     /// Kilobytes of bodies that may be in memory at a time.
     pub(super) bodies: Arc<Semaphore>,
     /// How many images may be sent at a time.
@@ -109,10 +104,15 @@ pub enum OpenError {
 }
 
 impl State {
-    /// Opens everything that the configuration names.
-    pub fn open(mut config: Config, encoder: Option<Arc<dyn TextEncoder>>) -> Result<Arc<State>, OpenError> {
+    /// Opens everything that the configuration names, but for its models: those are opened by whoever calls.
+    pub fn open(mut config: Config, models: Option<Arc<dyn Models>>) -> Result<Arc<State>, OpenError> {
         config.check()?;
         let generation = Generation::open(&config, 1)?;
+        let limits = config.limits;
+        let encoding = models.map(|models| {
+            generation.doubt(models.as_ref());
+            Encoding::new(models, limits.encode_threads, limits.encode_queue, limits.encodings).map(Arc::new)
+        });
         let tokens = Tokens { read: config.auth.read_token.clone(), admin: config.auth.admin_token.clone() };
         Ok(Arc::new(State {
             pool: Pool::new(config.limits.threads, config.limits.queue)?,
@@ -120,7 +120,7 @@ impl State {
             turned_away: TurnedAway::default(),
             tokens,
             sessions: Sessions::default(),
-            encoder,
+            encoding: encoding.transpose()?,
             bodies: Arc::new(Semaphore::new(config.limits.bodies_bytes.div_ceil(1024).min(Semaphore::MAX_PERMITS))),
             images: Arc::new(Semaphore::new(IMAGES)),
             generation: ArcSwap::from_pointee(generation),
@@ -141,6 +141,9 @@ impl State {
         let next = Generation::open(&self.config, self.generation().number + 1);
         self.metrics.reloaded(next.is_ok());
         let next = Arc::new(next?);
+        if let Some(encoding) = &self.encoding {
+            next.doubt(encoding.models.as_ref());
+        }
         self.generation.store(Arc::clone(&next));
         Ok(next)
     }
@@ -173,6 +176,15 @@ impl Generation {
         }
         let served = config.indexes.iter().map(|index| Served::open(index, &splits)).collect::<Result<_, _>>()?;
         Ok(Generation { number, served, splits })
+    }
+
+    /// Tells of what the models may not be right for.
+    fn doubt(&self, models: &dyn Models) {
+        for served in &self.served {
+            for doubt in models.doubts(&served.index) {
+                tracing::warn!(index = served.name, "{doubt}");
+            }
+        }
     }
 
     /// The index that a request names; it may name none where there is one.

@@ -1,7 +1,9 @@
 //! A caption and its image as a request brings them → evidence and a verdict, by the code of `mispair verify`.
 
-use super::answering::{at_most, encoded, find};
+use super::answering::{at_most, find, unknown_modality};
 use super::dto::{Find, Mentioned, Verify};
+use super::encoding::{Halt, Source};
+use super::given::encoded;
 use super::problem::{Kind, Problem};
 use super::state::{Generation, Served, State};
 use crate::evidence::{Archive, Asked, Checked, Checker, EntityIndex, Error, Found, Settings, same_words};
@@ -33,7 +35,8 @@ pub(super) struct Verified {
     pub elapsed_us: u64,
 }
 
-pub(super) fn verified(state: &State, generation: &Generation, mut ask: Verify) -> Result<Verified, Problem> {
+/// Checks, or says what has to be encoded first.
+pub(super) fn verified(state: &State, generation: &Generation, mut ask: Verify) -> Result<Verified, Halt> {
     let start = Instant::now();
     let served = generation.served(ask.index.as_deref())?;
     let settings = settings(state, &ask)?;
@@ -108,7 +111,7 @@ fn question(
     ask: &Verify,
     (images, captions): (&str, &str),
     alone: bool,
-) -> Result<Question, Problem> {
+) -> Result<Question, Halt> {
     let catalog = &served.index.catalog;
     let image_row = match &ask.image_id {
         Some(id) => Some(find(served, id).map_err(|p| p.at("image_id"))?),
@@ -117,12 +120,20 @@ fn question(
     let image_id = image_row.map(|row| catalog.id(row));
     let caption = match (&ask.id, &ask.caption) {
         (Some(_), Some(_)) => {
-            return Err(Problem::invalid("caption", "a sample has its own caption; give an id or a caption, not both"));
+            let what = "a sample has its own caption; give an id or a caption, not both";
+            return Err(Problem::invalid("caption", what).into());
         }
-        (None, None) => return Err(Problem::invalid("caption", "give a caption, or the id of a sample that has one")),
+        (None, None) => {
+            return Err(Problem::invalid("caption", "give a caption, or the id of a sample that has one").into());
+        }
         (Some(id), None) => {
             if ask.vectors.is_some() {
-                return Err(Problem::invalid("vectors", "a sample has its own; they belong to captions from outside"));
+                let what = "a sample has its own; they belong to captions from outside";
+                return Err(Problem::invalid("vectors", what).into());
+            }
+            if ask.image.is_some() {
+                let what = "a sample has an image of its own; one that is sent belongs to a caption";
+                return Err(Problem::invalid("image", what).into());
             }
             let row = find(served, id)?;
             let (asked, own) = archive.pair(row, image_row.unwrap_or(row));
@@ -135,35 +146,58 @@ fn question(
         ask.vectors.iter().flatten().map(|v| v.0).find(|name| ![images, captions].contains(&name.as_str()))
     {
         let detail = format!("vectors of {images:?} and of {captions:?} are looked at, no others");
-        return Err(Problem::invalid(&format!("vectors.{name}"), detail));
+        return Err(Problem::invalid(&format!("vectors.{name}"), detail).into());
     }
+    // As long as the archive's rows, and padded like none of them.
+    let ready = |name: &str, field: &str, vector: Vec<f32>| -> Result<Vec<f32>, Problem> {
+        let Some(matrix) = served.index.matrix(name) else { return Err(unknown_modality(served, field, name)) };
+        let ready = matrix.query(vector).map_err(|e| Problem::invalid(field, format!("{name:?}: {e}")))?;
+        Ok(ready.elements[..matrix.dim()].to_vec())
+    };
+    let encode = |name: &str, source: Source| -> Result<Vec<f32>, Halt> {
+        let vector = encoded(state, served, &[name], &source, &ask.made)?.pop().unwrap_or_default();
+        Ok(ready(name, source.field(), vector)?)
+    };
     let given = |name: &str| -> Result<Option<Vec<f32>>, Problem> {
         let Some(vector) = ask.vectors.as_ref().and_then(|v| v.get(name)) else { return Ok(None) };
-        let field = format!("vectors.{name}");
-        let Some(matrix) = served.index.matrix(name) else {
-            return Err(super::answering::unknown_modality(served, &field, name));
-        };
-        let ready = matrix.query(vector.clone()).map_err(|e| Problem::invalid(&field, format!("{name:?}: {e}")))?;
-        Ok(Some(ready.elements[..matrix.dim()].to_vec()))
+        ready(name, &format!("vectors.{name}"), vector.clone()).map(Some)
     };
     let image = match (given(images)?, image_row) {
         (Some(_), Some(_)) => {
-            return Err(Problem::invalid("image_id", format!("give an image_id or vectors.{images}, not both")));
+            return Err(Problem::invalid("image_id", format!("give an image_id or vectors.{images}, not both")).into());
         }
         (Some(vector), None) => Some(vector),
         (None, Some(row)) => archive.sample(row).image,
-        (None, None) if alone => {
+        (None, None) if alone && ask.image.is_none() => {
             let detail = format!("give the image of the caption: an image_id, or vectors.{images}");
-            return Err(Problem::invalid("image_id", detail));
+            return Err(Problem::invalid("image_id", detail).into());
         }
         (None, None) => None,
     };
+    let seen = match &ask.image {
+        Some(_) if image.is_some() => {
+            return Err(Problem::invalid("image", "the image is named already; send it, or name it").into());
+        }
+        Some(file) => encode(images, Source::Image(file.clone())).map(Some),
+        None => Ok(image),
+    };
     let mut skipped = None;
     let text = match given(captions)? {
-        None if state.encoder.is_some() && archive.has_texts() && !same_words(&caption).is_empty() => {
-            encoded(state, served, captions, &caption).map_err(|p| skipped = Some(p.detail)).ok()
+        None if state.encoding.is_some() && archive.has_texts() && !same_words(&caption).is_empty() => {
+            match encode(captions, Source::Text(caption.as_str().into())) {
+                Err(Halt::Problem(problem)) => {
+                    skipped = Some(problem.detail);
+                    Ok(None)
+                }
+                other => other.map(Some),
+            }
         }
-        given => given,
+        given => Ok(given),
+    };
+    let (image, text) = match (seen, text) {
+        (Ok(image), Ok(text)) => (image, text),
+        (Err(halt), Ok(_)) | (Ok(_), Err(halt)) => return Err(halt),
+        (Err(one), Err(other)) => return Err(one.and(other)),
     };
     Ok(Question { id: None, image_id, asked: Asked { caption, image, text }, own: None, skipped })
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   DIR/config.json  ── clip ──►  ClipModel      texts ─► tokens/ ─► transformer ─► row at the end token ─► projection ─┐
 //!                    │                           images ► pixels/ ─► patches ─► transformer ─► class row ─► projection ──┼─► unit rows
-//!                    └─ bert ──►  SentenceModel  texts ─► tokens/ ─► transformer ─► mean (or class) row ─────────────────┘
+//!                    └─ bert ──►  SentenceModel  texts ─► tokens/ ─► transformer ─► modules: mean (or class) row ──────────────┘
 //!   DIR/model.safetensors   mapped: f32 weights are used where they lie
 //! ```
 //!
@@ -20,6 +20,7 @@
 //! | `attention.rs` | blocks of a transformer |
 //! | `clip.rs` | the two towers of CLIP |
 //! | `sentence.rs` | sentence encoders of the BERT kind |
+//! | `modules.rs` | what is done to their rows: pooling, layers, normalising |
 //! | `job.rs` | many items → a folder of vectors, to be gone on with after a kill |
 //! | `partial.rs` | what of a job is done and on the disk |
 //! | `tokens/` | texts → numbers of tokens |
@@ -30,6 +31,7 @@ mod clip;
 mod identity;
 mod job;
 mod layers;
+mod modules;
 mod open;
 mod partial;
 pub mod pixels;

@@ -3,6 +3,7 @@
 use super::attention::{Blocks, Names, Order, Sizes};
 use super::clip::units;
 use super::layers::Norm;
+use super::modules::Modules;
 use super::open::Folder;
 use super::pixels::Pixels;
 use super::tokens::Tokenizer;
@@ -23,16 +24,7 @@ pub struct SentenceModel {
     kinds: Tensor,
     norm: Norm,
     blocks: Blocks,
-    pooling: Pooling,
-}
-
-/// Which row stands for the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pooling {
-    /// The mean of all.
-    Mean,
-    /// The first.
-    Class,
+    modules: Modules,
 }
 
 const NAMES: Names = Names {
@@ -71,7 +63,8 @@ impl SentenceModel {
         let rows = |name: &str, rows| weights.tensor(&format!("embeddings.{name}.weight"), &[rows, width]);
         let vocabulary = config.size("vocab_size", None)?;
         let longest = config.size("max_position_embeddings", None)?;
-        let (pooling, mut files) = pooling(folder)?;
+        let mut modules = Modules::open(folder, width)?;
+        let mut files = std::mem::take(&mut modules.files);
         let limit = folder.settings("sentence_bert_config.json")?;
         let tokenizer = Tokenizer::bert(&folder.dir, limit.size("max_seq_length", Some(longest))?.min(longest))?;
         if tokenizer.size() > vocabulary {
@@ -82,7 +75,7 @@ impl SentenceModel {
         files.extend(tokenizer.files().iter().cloned());
         let files: Vec<_> = files.iter().map(|f| f.as_path()).collect();
         Ok(SentenceModel {
-            identity: Identity::of(folder.name(), width, &files)?,
+            identity: Identity::of(folder.name(), modules.width, &files)?,
             tokenizer,
             width,
             words: rows("word_embeddings", vocabulary)?,
@@ -90,7 +83,7 @@ impl SentenceModel {
             kinds: rows("token_type_embeddings", config.size("type_vocab_size", Some(2))?)?,
             norm: Norm::load(&weights, "embeddings.LayerNorm", width, sizes.eps)?,
             blocks: Blocks::load(&weights, &NAMES, sizes)?,
-            pooling,
+            modules,
         })
     }
 
@@ -114,48 +107,9 @@ impl SentenceModel {
         }
         self.norm.apply(&mut x);
         self.blocks.apply(&mut x, &sequences);
-        let mut pooled = vec![0.0; texts.len() * width];
-        for (out, rows) in pooled.chunks_exact_mut(width).zip(&sequences) {
-            let rows = &x[rows.start * width..rows.end * width];
-            match self.pooling {
-                Pooling::Class => out.copy_from_slice(&rows[..width]),
-                Pooling::Mean => {
-                    let count = (rows.len() / width) as f32;
-                    rows.chunks_exact(width).for_each(|row| out.iter_mut().zip(row).for_each(|(o, x)| *o += x));
-                    out.iter_mut().for_each(|o| *o /= count);
-                }
-            }
-        }
-        pooled
+        let pooled = sequences.iter().map(|rows| self.modules.apply(&x[rows.start * width..rows.end * width], width));
+        pooled.collect::<Vec<_>>().concat()
     }
-}
-
-/// What `modules.json` puts behind the transformer. Without it: the mean, as sentence-transformers does.
-fn pooling(folder: &Folder) -> Result<(Pooling, Vec<std::path::PathBuf>), Error> {
-    let modules = folder.settings("modules.json")?;
-    for module in modules.value.as_array().into_iter().flatten() {
-        let kind = module.get("type").and_then(|t| t.as_str()).unwrap_or_default();
-        if !["Transformer", "Pooling", "Normalize"].iter().any(|known| kind.ends_with(known)) {
-            let what = format!("module {kind:?} behind the transformer; pooling and normalising are known here");
-            return Err(Error::model(&modules.path, what));
-        }
-    }
-    let settings = folder.settings("1_Pooling/config.json")?;
-    let asked = |mode: &str, default| settings.flag(&format!("pooling_mode_{mode}"), default);
-    // Newer versions of sentence-transformers write one name.
-    let mode = settings.text("pooling_mode");
-    let others = ["max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"];
-    let class = asked("cls_token", false) || mode == Some("cls");
-    let mean = asked("mean_tokens", !class && mode.is_none()) || mode == Some("mean");
-    match (class, mean) {
-        _ if others.iter().any(|o| asked(o, false)) => {}
-        (true, false) => {
-            return Ok((Pooling::Class, vec![settings.path].into_iter().filter(|p| p.is_file()).collect()));
-        }
-        (false, true) => return Ok((Pooling::Mean, vec![settings.path].into_iter().filter(|p| p.is_file()).collect())),
-        _ => {}
-    }
-    Err(Error::model(&settings.path, "a kind of pooling other than the mean or the first token"))
 }
 
 impl Encoder for SentenceModel {
@@ -173,7 +127,7 @@ impl Encoder for SentenceModel {
             .map(|texts| {
                 let tokens: Vec<Vec<u32>> = texts.iter().map(|t| self.tokens(t)).collect();
                 let mut rows = self.encode(&tokens);
-                units(&mut rows, self.width, |i| format!("the text {:?}", texts[i]))?;
+                units(&mut rows, self.identity.width, |i| format!("the text {:?}", texts[i]))?;
                 Ok(rows)
             })
             .collect();

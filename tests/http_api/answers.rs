@@ -5,9 +5,7 @@ use crate::house::{House, SPLITS, archive, block, index, through_text, timeless}
 use axum::body::Body;
 use axum::http::{Method, Request};
 use mispair::constraints::{Bound, Split, Subject, Vectors};
-use mispair::daemon::TextEncoder;
 use mispair::formats::captioned_facts;
-use mispair::index::Index;
 use mispair::kernels::Block;
 use mispair::matrix::Prepared;
 use mispair::query::{Plain, Searcher, Wanted, plain_batch, vector_of};
@@ -15,7 +13,6 @@ use mispair::retrieve::Engine;
 use mispair::words::{Order, Row};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 fn searcher(split: &str) -> Searcher<'static> {
     Searcher::new(Bound::new(index(), Split::builtin(split).unwrap()).unwrap())
@@ -366,38 +363,5 @@ fn metrics_count() {
                 .collect();
             assert!(counts.len() == 17 && counts.is_sorted(), "{step}: {counts:?}");
         }
-    });
-}
-
-/// An encoder for tests: the vector of a text is that of the sample whose id it is.
-struct ById;
-
-impl TextEncoder for ById {
-    fn encode(&self, index: &Index, modality: &str, text: &str) -> Result<Vec<f32>, String> {
-        if modality == "sbert-text" {
-            return Err("this encoder does not serve sbert-text".into());
-        }
-        let row = index.catalog.find_any_type(&text.into()).ok_or("no such text")?;
-        vector_of(index, row, "clip-text", modality).map_err(|e| e.to_string())
-    }
-}
-
-#[test]
-fn texts_where_there_is_an_encoder() {
-    let (with, without) = (House::with(|_| {}, Some(Arc::new(ById))), House::new(|_| {}));
-    block(async {
-        let text = json!({ "modality": "clip-image", "text": "0" });
-        let problem = without.ask("/v1/query", text.clone()).await.problem(422, "invalid", Some("text"));
-        assert!(problem["detail"].as_str().unwrap().contains("unknown field"));
-        let by_vector = json!({ "modality": "clip-image", "vector": vector("clip-text", Row(0)) });
-        let (by_text, by_vector) =
-            (with.ask("/v1/query", text).await.ok(), with.ask("/v1/query", by_vector).await.ok());
-        assert_eq!(by_text["results"], by_vector["results"]);
-        let facts =
-            json!({ "timestamp": "2031-01-01", "entities": [["x", "GPE"], ["y", "GPE"]], "caption": "a b c d e f" });
-        let asked = json!({ "split": SPLITS[0], "text": "0", "facts": facts });
-        assert_eq!(with.ask("/v1/query", asked).await.ok()["query"]["caption"], "a b c d e f");
-        let asked = json!({ "split": SPLITS[2], "text": "0", "facts": facts });
-        with.ask("/v1/query", asked).await.problem(422, "invalid", Some("text"));
     });
 }

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use mispair::daemon::{self, Config, Served, State, TextEncoder, app};
+use mispair::daemon::{self, Config, Models, Served, State, app};
 use mispair::index::Index;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -56,10 +56,10 @@ impl House {
         House::with(change, None)
     }
 
-    pub fn with(change: impl FnOnce(&mut Config), encoder: Option<Arc<dyn TextEncoder>>) -> House {
+    pub fn with(change: impl FnOnce(&mut Config), models: Option<Arc<dyn Models>>) -> House {
         let mut config = config(&[archive()]);
         change(&mut config);
-        let state = State::open(config, encoder).unwrap();
+        let state = State::open(config, models).unwrap();
         House { app: app(Arc::clone(&state)), state }
     }
 

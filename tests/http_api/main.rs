@@ -13,6 +13,7 @@ mod hostile;
 mod house;
 mod images;
 mod load;
+mod models;
 mod reload;
 mod tokens;
 mod verify;

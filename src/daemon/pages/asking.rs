@@ -244,7 +244,7 @@ impl Fields {
             vector: typed("vector"),
             text: typed("text"),
             facts: typed("facts"),
-            has_encoder: state.encoder.is_some(),
+            has_encoder: state.encoding.is_some(),
             indexes: generation.served.iter().map(|s| choice(&s.name, s.name.clone(), s.name == served.name)).collect(),
             splits: fitting(generation, served)
                 .map(|s| choice(&shown(s).value(), split_label(&s.name), shown(s) == *target))

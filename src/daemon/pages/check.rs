@@ -1,6 +1,7 @@
 //! `/check`: does the caption belong to the image? Lines of evidence first, then the verdict with its margins.
 
 use super::super::dto::Verify;
+use super::super::encoding::{Halt, Made};
 use super::super::problem::{Kind, Problem};
 use super::super::state::{Generation, Served, State};
 use super::super::verifying::{Verified, verified};
@@ -130,16 +131,20 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
     let form = Form::read(uri.query().unwrap_or_default());
     let (signed_in, host) = (has_session(&state, &headers), host(&headers));
     let by_token = state.tokens.are_set();
-    made(state, move |state, generation| {
+    made(state, move |state, generation, made| {
         let served = asking::served(generation, &form)?;
         let asked = ["id", "caption"].iter().any(|name| form.get(name).is_some());
         let shown = match asked {
             false => Ok(Shown::Begin(begin(served))),
-            true => report(state, generation, served, &form, (&host, by_token)).map(|r| Shown::Report(Box::new(r))),
+            true => {
+                let report = report(state, generation, served, &form, (&host, by_token, made));
+                report.map(|r| Shown::Report(Box::new(r)))
+            }
         };
         let (status, shown) = match shown {
             Ok(shown) => (StatusCode::OK, shown),
-            Err(problem) => {
+            Err(Halt::Encode(wants)) => return Err(Halt::Encode(wants)),
+            Err(Halt::Problem(problem)) => {
                 let anew = format!("/check?{}", query(&[("index", &served.name)]));
                 let ways = vec![("Begin anew".to_owned(), anew)];
                 (problem.kind.status(), Shown::Trouble(Trouble { ways, ..Trouble::new(&problem) }))
@@ -258,15 +263,15 @@ fn report(
     generation: &Generation,
     served: &Served,
     form: &Form,
-    (host, by_token): (&str, bool),
-) -> Result<Report, Problem> {
-    let ask = ask(served, form)?;
+    (host, by_token, made): (&str, bool, Made),
+) -> Result<Report, Halt> {
+    let ask = Verify { made, ..ask(served, form)? };
     let shown = "print(answer[\"verdict\"], answer[\"why\"])\nfor line in answer[\"evidence\"]:\n    \
                  print(line[\"by\"], line[\"image_similarity\"], line[\"caption\"])";
     let snippets = snippets_of("/v1/verify", body(&ask), shown, host, by_token);
-    let said = verified(state, generation, ask).map_err(|p| match p.kind {
-        Kind::Invalid if p.field.as_deref() == Some("image_id") => p.at("image"),
-        _ => p,
+    let said = verified(state, generation, ask).map_err(|halt| match halt {
+        Halt::Problem(p) if p.kind == Kind::Invalid && p.field.as_deref() == Some("image_id") => p.at("image").into(),
+        other => other,
     })?;
     let kinds = [
         (By::Image, "image", "Found by the image", "The archive has no other image like this one."),

@@ -104,7 +104,7 @@ struct Plan {
 pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, headers: HeaderMap, uri: Uri) -> Response {
     let form = Form::read(uri.query().unwrap_or_default());
     let signed_in = has_session(&state, &headers);
-    made(state, move |state, generation| {
+    made(state, move |state, generation, _| {
         let served = asking::served(generation, &form)?;
         let (status, shown) = match (form.get("id"), shown(state, generation, served, &form)) {
             (None, _) => (StatusCode::OK, Shown::Begin),
@@ -185,7 +185,7 @@ fn shown(state: &State, generation: &Generation, served: &Served, form: &Form) -
             }
             Ok(Shown::Explained(Box::new(explained)))
         }
-        Err(problem) => Err((problem, ways)),
+        Err(halt) => Err((halt.problem(), ways)),
     }
 }
 

@@ -39,8 +39,9 @@ mod words;
 
 pub(super) use signin::Sessions;
 
+use super::encoding::{Full, Halt, Made, begun};
 use super::problem::{Kind, Problem};
-use super::queries::{admitted, awaited};
+use super::queries::admitted;
 use super::state::{Generation, State};
 use askama::Template;
 use axum::Router;
@@ -161,14 +162,12 @@ fn problem_page(problem: &Problem) -> Response {
 /// Makes a page on a thread that searches.
 async fn made(
     state: Arc<State>,
-    job: impl FnOnce(&State, &Generation) -> Result<(StatusCode, String), Problem> + Send + 'static,
+    job: impl Fn(&State, &Generation, Made) -> Result<(StatusCode, String), Halt> + Send + Sync + 'static,
 ) -> Response {
     let generation = state.generation();
-    let at_work = Arc::clone(&state);
     let page = async {
-        let ticket = admitted(&state)?;
-        let pending = ticket.start(move || job(&at_work, &generation)).within(state.config.timeouts.request());
-        awaited(&state, pending).await
+        let limit = (state.config.timeouts.request(), Full::Refuse);
+        begun(&state, &generation, admitted(&state)?, limit, job).await
     };
     match page.await {
         Ok((status, text)) => html(status, text),

@@ -1,6 +1,8 @@
 //! `/`: samples by id, by the words of their captions, by a vector or a text; the answer as tiles.
 
 use super::super::answering::{self, Manner};
+use super::super::dto::Ask;
+use super::super::encoding::{Halt, Made};
 use super::super::problem::{Kind, Problem};
 use super::super::state::{Generation, Served, State};
 use super::asking::{self, By, Fields, Target, ask, split_label};
@@ -133,7 +135,7 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
     let form = Form::read(uri.query().unwrap_or_default());
     let (signed_in, host) = (has_session(&state, &headers), host(&headers));
     let by_token = state.tokens.are_set();
-    made(state, move |state, generation| {
+    made(state, move |state, generation, made| {
         let served = asking::served(generation, &form)?;
         let target = asking::target(generation, served, &form);
         let (target, wrong) = match target {
@@ -142,7 +144,11 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
         };
         let shown = match wrong {
             Some(problem) => Err(problem),
-            None => shown(state, generation, served, &target, &form, (&host, by_token)),
+            None => match shown(state, generation, served, &target, &form, (&host, by_token, made)) {
+                Err(Halt::Problem(problem)) => Err(problem),
+                Err(halt) => return Err(halt),
+                Ok(shown) => Ok(shown),
+            },
         };
         let (status, shown) = match shown {
             Ok(shown) => (StatusCode::OK, shown),
@@ -165,19 +171,19 @@ fn shown(
     served: &Served,
     target: &Target,
     form: &Form,
-    (host, by_token): (&str, bool),
-) -> Result<Shown, Problem> {
+    (host, by_token, made): (&str, bool, Made),
+) -> Result<Shown, Halt> {
     let by = By::of(form);
     if form.get(by.name()).is_none() {
         return Ok(Shown::Begin(begin(generation, served, target, form)));
     }
     if by == By::Words {
-        return found(state, served, form).map(Shown::Found);
+        return Ok(Shown::Found(found(state, served, form)?));
     }
-    let ask = ask(form, served, target)?;
+    let ask = Ask { made, ..ask(form, served, target)? };
     let snippets = snippets(form, &ask, target, host, by_token);
     let answer = answering::answer(state, generation, ask, Manner::Query)?;
-    hits(served, target, form, &answer, snippets).map(|hits| Shown::Hits(Box::new(hits)))
+    Ok(Shown::Hits(Box::new(hits(served, target, form, &answer, snippets)?)))
 }
 
 /// Samples that a newcomer may click, spread over the corpus: such as bring what the split needs.

@@ -71,7 +71,7 @@ struct Graph {
 pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, headers: HeaderMap, uri: Uri) -> Response {
     let form = Form::read(uri.query().unwrap_or_default());
     let signed_in = has_session(&state, &headers);
-    made(state, move |state, generation| {
+    made(state, move |state, generation, _| {
         let mut frame = Frame::new("Status", "status");
         frame.signed_in = signed_in;
         frame.index = form.get("index").map_or(String::new(), |name| query(&[("index", name)]));

@@ -19,12 +19,14 @@ pub enum DecodeError {
     #[error("not a whole {0} image: {1}")]
     Broken(&'static str, String),
     /// A bomb.
-    #[error("{width} × {height} pixels; at most {MAX_PIXELS} are read")]
+    #[error("{width} × {height} pixels; at most {most} are read")]
     TooLarge {
         /// Pixels in a row.
         width: usize,
         /// Rows.
         height: usize,
+        /// As many as are read.
+        most: usize,
     },
 }
 
@@ -39,27 +41,35 @@ pub fn is_image_name(path: &Path) -> bool {
 /// # Errors
 /// Another format, damage, too many pixels.
 pub fn decode(bytes: &[u8]) -> Result<Pixels, DecodeError> {
+    decode_within(bytes, MAX_PIXELS)
+}
+
+/// The same of at most so many pixels: for images that strangers send.
+///
+/// # Errors
+/// Another format, damage, too many pixels.
+pub fn decode_within(bytes: &[u8], most: usize) -> Result<Pixels, DecodeError> {
     match bytes {
-        [0xFF, 0xD8, ..] => jpeg(bytes),
-        [0x89, b'P', b'N', b'G', ..] => png(bytes),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp(bytes),
+        [0xFF, 0xD8, ..] => jpeg(bytes, most),
+        [0x89, b'P', b'N', b'G', ..] => png(bytes, most),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp(bytes, most),
         _ => Err(DecodeError::Format),
     }
 }
 
-fn checked(width: usize, height: usize) -> Result<(usize, usize), DecodeError> {
+fn checked(width: usize, height: usize, most: usize) -> Result<(usize, usize), DecodeError> {
     match width.checked_mul(height) {
-        Some(1..=MAX_PIXELS) => Ok((width, height)),
-        _ => Err(DecodeError::TooLarge { width, height }),
+        Some(pixels) if pixels > 0 && pixels <= most.min(MAX_PIXELS) => Ok((width, height)),
+        _ => Err(DecodeError::TooLarge { width, height, most }),
     }
 }
 
-fn jpeg(bytes: &[u8]) -> Result<Pixels, DecodeError> {
+fn jpeg(bytes: &[u8], most: usize) -> Result<Pixels, DecodeError> {
     let broken = |e: &dyn std::fmt::Display| DecodeError::Broken("JPEG", e.to_string());
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     decoder.read_info().map_err(|e| broken(&e))?;
     let info = decoder.info().ok_or_else(|| broken(&"no dimensions"))?;
-    let (width, height) = checked(usize::from(info.width), usize::from(info.height))?;
+    let (width, height) = checked(usize::from(info.width), usize::from(info.height), most)?;
     let raw = decoder.decode().map_err(|e| broken(&e))?;
     let rgb = match info.pixel_format {
         PixelFormat::RGB24 => raw,
@@ -82,14 +92,14 @@ fn inks([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
     })
 }
 
-fn png(bytes: &[u8]) -> Result<Pixels, DecodeError> {
+fn png(bytes: &[u8], most: usize) -> Result<Pixels, DecodeError> {
     let broken = |e: png::DecodingError| DecodeError::Broken("PNG", e.to_string());
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(broken)?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
-    checked(width, height)?;
-    let size = reader.output_buffer_size().ok_or(DecodeError::TooLarge { width, height })?;
+    checked(width, height, most)?;
+    let size = reader.output_buffer_size().ok_or(DecodeError::TooLarge { width, height, most })?;
     let mut buffer = vec![0; size];
     let frame = reader.next_frame(&mut buffer).map_err(broken)?;
     buffer.truncate(frame.buffer_size());
@@ -103,12 +113,12 @@ fn png(bytes: &[u8]) -> Result<Pixels, DecodeError> {
     whole("PNG", width, height, rgb)
 }
 
-fn webp(bytes: &[u8]) -> Result<Pixels, DecodeError> {
+fn webp(bytes: &[u8], most: usize) -> Result<Pixels, DecodeError> {
     let broken = |e: image_webp::DecodingError| DecodeError::Broken("WebP", e.to_string());
     let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).map_err(broken)?;
     let (width, height) = decoder.dimensions();
-    let (width, height) = checked(width as usize, height as usize)?;
-    let size = decoder.output_buffer_size().ok_or(DecodeError::TooLarge { width, height })?;
+    let (width, height) = checked(width as usize, height as usize, most)?;
+    let size = decoder.output_buffer_size().ok_or(DecodeError::TooLarge { width, height, most })?;
     let mut buffer = vec![0; size];
     decoder.read_image(&mut buffer).map_err(broken)?;
     let rgb = match decoder.has_alpha() {

@@ -1,0 +1,93 @@
+//! The models that `mispair serve` has texts and images encoded by.
+
+use crate::daemon::Models;
+use crate::encode::pixels::decode_within;
+use crate::encode::{self, Encoder};
+use crate::index::Index;
+use anyhow::Result;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Pixels of an image that is sent: three times those of the largest press photographs, and 150 MB when decoded.
+const MOST_PIXELS: usize = 50_000_000;
+
+/// Models, open.
+struct Opened(Vec<Box<dyn Encoder>>);
+
+/// Opens them; `None` where there are none.
+pub(super) fn open(folders: &[PathBuf]) -> Result<Option<Arc<dyn Models>>> {
+    let all = folders.iter().map(|folder| encode::open(folder)).collect::<Result<Vec<_>, _>>()?;
+    Ok((!all.is_empty()).then(|| Arc::new(Opened(all)) as Arc<dyn Models>))
+}
+
+impl Opened {
+    fn names(&self) -> String {
+        self.0.iter().map(|e| e.identity().to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Models for Opened {
+    fn of(&self, index: &Index, modality: &str) -> Result<usize, String> {
+        let Some(searched) = index.modality(modality) else { return Err(format!("no modality {modality:?}")) };
+        let width = searched.matrix.dim();
+        let of_width = self.0.iter().position(|e| e.identity().width == width);
+        let Some(named) = &searched.encoder else {
+            return of_width
+                .ok_or_else(|| format!("{modality} has {width} elements, which {} does not give", self.names()));
+        };
+        let mut refused = None;
+        for (number, encoder) in self.0.iter().enumerate() {
+            match encoder.identity().check(named) {
+                Ok(()) if encoder.identity().width == width => return Ok(number),
+                Ok(()) => {}
+                Err(e) => refused = Some(e.to_string()),
+            }
+        }
+        match (self.0.len(), refused) {
+            (1, Some(why)) => Err(format!("{modality}: {why}")),
+            _ => Err(format!("{modality}: the index's vectors were made by {named}; this daemon has {}", self.names())),
+        }
+    }
+
+    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, String> {
+        self.model(model)?.texts(&[text]).map_err(|e| e.to_string())
+    }
+
+    fn image(&self, model: usize, file: &[u8]) -> Result<Vec<f32>, String> {
+        let model = self.model(model)?;
+        if !model.reads_images() {
+            return Err(encode::Error::NoImages(model.identity().to_string()).to_string());
+        }
+        let pixels = decode_within(file, MOST_PIXELS).map_err(|e| e.to_string())?;
+        model.images(&[pixels]).map_err(|e| e.to_string())
+    }
+
+    fn sees(&self, model: usize) -> bool {
+        self.model(model).is_ok_and(|m| m.reads_images())
+    }
+
+    fn doubts(&self, index: &Index) -> Vec<String> {
+        let all = index.modalities.iter().map(|m| (m.name.as_str(), m.encoder.as_ref(), self.of(index, &m.name)));
+        let mut doubts: Vec<String> = Vec::new();
+        let mut served = false;
+        for (name, named, model) in all {
+            served |= model.is_ok();
+            if let (None, Ok(model)) = (named, model) {
+                let model = self.model(model).map(|e| e.identity().to_string()).unwrap_or_default();
+                doubts.push(format!(
+                    "the index does not say what made its {name}; whether {model} did cannot be checked"
+                ));
+            }
+        }
+        if !served {
+            doubts.push(format!("no modality was made by {}: texts cannot be searched for here", self.names()));
+        }
+        doubts
+    }
+}
+
+impl Opened {
+    fn model(&self, number: usize) -> Result<&dyn Encoder, String> {
+        self.0.get(number).map(|e| e.as_ref()).ok_or_else(|| format!("no model {number}"))
+    }
+}
