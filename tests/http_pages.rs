@@ -9,7 +9,9 @@ mod house;
 use axum::body::Body;
 use axum::http::Request;
 use house::{House, Reply, SPLITS, block, index};
-use mispair::daemon::{State, Token, app};
+use mispair::daemon::{Config, Models, State, Token, app};
+use mispair::index::Index;
+use mispair::query::vector_of;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -32,7 +34,11 @@ fn page(reply: &Reply, status: u16) -> String {
         assert!(!tag.starts_with("style"), "<{tag}>");
         for (name, value) in attributes(tag) {
             assert!(!name.starts_with("on") && !name.starts_with("hx-on") && name != "style", "<{tag}>");
-            if ["src", "href", "action", "hx-get"].contains(&name) {
+            // A photo that was sent stands in the page itself.
+            if name == "src" && tag.starts_with("img ") && value.starts_with("data:image/") {
+                continue;
+            }
+            if ["src", "href", "action", "formaction", "hx-get", "hx-post"].contains(&name) {
                 assert!(value.starts_with(['/', '#']) && !value.starts_with("//"), "<{tag}>");
             }
         }
@@ -542,5 +548,181 @@ fn signing_in_opens_what_the_token_opens_for_reading() {
         }
         let long = sign_in(&house, format!("token={}", "x".repeat(9 << 20)), "same-origin").await;
         page(&long, 413);
+    });
+}
+
+/// The vector of a text is that of the sample whose id it is; the photo "…#5" is sample 5's, as far as its file begins like a JPEG.
+struct ById;
+
+impl ById {
+    fn vector(id: &str) -> Result<Vec<f32>, String> {
+        let row = index().catalog.find_any_type(&id.into()).ok_or("nobody has this id")?;
+        vector_of(index(), row, "clip-text", "clip-text").map_err(|e| e.to_string())
+    }
+}
+
+impl Models for ById {
+    fn of(&self, _: &Index, modality: &str) -> Result<usize, String> {
+        match modality {
+            "clip-text" | "clip-image" => Ok(0),
+            other => Err(format!("no model made {other}")),
+        }
+    }
+
+    fn sees(&self, _: usize) -> bool {
+        true
+    }
+
+    fn text(&self, _: usize, text: &str) -> Result<Vec<f32>, String> {
+        ById::vector(text)
+    }
+
+    fn image(&self, _: usize, file: &[u8]) -> Result<Vec<f32>, String> {
+        let id = file.strip_prefix(b"\xff\xd8#").ok_or("no photo")?;
+        ById::vector(std::str::from_utf8(id).map_err(|e| e.to_string())?)
+    }
+}
+
+fn with_models(change: impl FnOnce(&mut Config)) -> House {
+    House::with(change, Some(Arc::new(ById)))
+}
+
+#[test]
+fn a_caption_of_ones_own_is_encoded() {
+    let (house, without) = (with_models(|_| {}), House::new(|_| {}));
+    block(async {
+        let offers = |html: &str, by: &str| html.contains(&format!("name=\"by\" value=\"{by}\""));
+        let (with, plain) = (page(&house.get("/").await, 200), page(&without.get("/").await, 200));
+        for by in ["text", "image"] {
+            assert!(offers(&with, by) && !offers(&plain, by), "{by}");
+        }
+        assert!(page(&house.get("/check").await, 200).contains("name=\"photo\""));
+        assert!(!page(&without.get("/check").await, 200).contains("name=\"photo\""));
+        let html = page(&house.get("/?by=text&text=4&in=modality:clip-image&k=6").await, 200);
+        let answer = house.ask("/v1/query", json!({ "modality": "clip-image", "text": "4", "k": 6 })).await.ok();
+        assert_eq!((tiles(&html), tiles(&html).len()), (ids(&answer), 6));
+        assert_eq!(between(&html, "<p class=\"caption big\">", "<"), ["4"], "what was asked is shown");
+        let link = unescaped(between(&html, "<p><a href=\"", "\"")[0]);
+        assert_eq!(tiles(&page(&house.get(&link).await, 200)), ids(&answer), "the permalink");
+        // What no model made cannot be asked by a text: the way on is what one made.
+        let html = page(&house.get("/?by=text&text=4&in=modality:sbert-text").await, 422);
+        assert!(html.contains("no model made sbert-text"));
+        let link = unescaped(between(&html, "<a class=\"button\" href=\"", "\"")[0]);
+        assert!(!tiles(&page(&house.get(&link).await, 200)).is_empty(), "{link}");
+        // A caption that is checked finds by its vector, too.
+        let own = json!(index().catalog.id(mispair::words::Row(4)));
+        let html = page(&house.get("/check?caption=4&image=4&near_caption=0.9").await, 200);
+        let ask = json!({ "caption": "4", "image_id": own, "near_caption": 0.9 });
+        let said = house.ask("/v1/verify", ask).await.ok();
+        let by_caption = said["evidence"].as_array().unwrap().iter().filter(|l| l["by"] == "caption").count();
+        assert!(by_caption > 0);
+        assert_eq!(
+            between(&html, "<li class=\"candidate line", "</li>").len(),
+            said["evidence"].as_array().unwrap().len()
+        );
+    });
+}
+
+/// A form as browsers send it.
+fn form(path: &str) -> axum::http::request::Builder {
+    Request::post(path)
+        .header("content-type", "multipart/form-data; boundary=b")
+        .header("sec-fetch-site", "same-origin")
+}
+
+fn parts(fields: &[(&str, &str)], (name, photo): (&str, &[u8])) -> Body {
+    let mut body = Vec::new();
+    for (field, value) in fields {
+        body.extend(format!("--b\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n").bytes());
+    }
+    let head = format!("--b\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"{name}\"\r\n");
+    body.extend(head.bytes().chain(*b"Content-Type: image/jpeg\r\n\r\n"));
+    body.extend_from_slice(photo);
+    body.extend(b"\r\n--b--\r\n");
+    Body::from(body)
+}
+
+#[test]
+fn a_photo_is_sent_by_a_form_and_kept_nowhere() {
+    const NAME: &str = "'><script>alert(1)</script>.jpg";
+    let house = with_models(|config| config.limits.image_bytes = 100);
+    let photo: (&str, &[u8]) = (NAME, b"\xff\xd8#4");
+    block(async {
+        let send = async |path: &str, fields: &[(&str, &str)], photo| {
+            house.send(form(path).body(parts(fields, photo)).unwrap()).await
+        };
+        // Whatever else the form had in it: where :has is unknown, every field is there.
+        let fields = [
+            ("by", "words"),
+            ("words", "flood"),
+            ("in", "split:x"),
+            ("among", "clip-image"),
+            ("k", "6"),
+            ("unique", "on"),
+        ];
+        let html = page(&send("/", &fields, photo).await, 200);
+        let api = Request::post("/v1/images:search?modality=clip-image&k=6&unique=image");
+        let answer = house.send(api.body(Body::from(&b"\xff\xd8#4"[..])).unwrap()).await.ok();
+        assert_eq!((tiles(&html), tiles(&html).len()), (ids(&answer), 6));
+        assert!(html.contains("src=\"data:image/jpeg;base64,/9gjNA==\"") && html.contains("kept nowhere"));
+        assert!(unescaped(&html).contains(NAME) && !html.contains("<script>a"));
+        assert!(!html.contains("A link to this search") && !html.contains("data-filters"), "nothing leads back to it");
+        let curl = unescaped(between(&html, "<pre tabindex=\"0\" aria-labelledby=\"as-curl\">", "</pre>")[0]);
+        let asks = "/v1/images:search?index=index&modality=clip-image&k=6&unique=image'";
+        assert!(curl.contains("--data-binary @photo.jpg") && curl.ends_with(asks), "{curl}");
+
+        let fields = [("caption", "4"), ("same_image", "0.2"), ("other_image", "0.1"), ("near_caption", "0.9")];
+        let html = page(&send("/check", &fields, photo).await, 200);
+        let vector = json!(ById::vector("4").unwrap()[..index().matrix("clip-text").unwrap().dim()]);
+        let ask = json!({ "caption": "4", "same_image": 0.2, "other_image": 0.1, "near_caption": 0.9,
+            "vectors": { "clip-image": vector, "clip-text": vector } });
+        let said = house.ask("/v1/verify", ask).await.ok();
+        let lines = between(&html, "<li class=\"candidate line", "</li>");
+        assert!(!lines.is_empty());
+        assert_eq!(lines.len(), said["evidence"].as_array().unwrap().len());
+        assert!(unescaped(&html).contains(said["why"].as_str().unwrap()));
+        assert!(html.contains("kept nowhere") && !html.contains("A link to this check") && !html.contains("<script>a"));
+        assert!(unescaped(&html).contains("-F image=@photo.jpg"));
+
+        for (path, fields, photo, status, what) in [
+            ("/", &[("among", "clip-image")][..], ("", &b""[..]), 422, "no photo was chosen"),
+            ("/", &[("among", "clip-image")], ("x.gif", b"GIF89a"), 422, "no photo"),
+            ("/", &[("among", "sbert-text")], photo, 422, "no model made sbert-text"),
+            ("/", &[("among", "none")], photo, 422, "no modality"),
+            ("/", &[("in", &format!("split:{}", SPLITS[0]))], photo, 422, "searched for in a modality"),
+            ("/", &[("among", "clip-image")], ("x", &[b'#'; 101]), 413, "more than the 100 bytes"),
+            ("/check", &[], photo, 422, "give a caption"),
+            ("/check", &[("caption", "4"), ("image", "9")], photo, 422, "named already"),
+            ("/check", &[("caption", "4")], ("x.gif", b"GIF89a"), 422, "no photo"),
+        ] {
+            let html = page(&send(path, fields, photo).await, status);
+            assert!(unescaped(&html).contains(what) && html.contains("role=\"alert\""), "{what}: {html}");
+        }
+        // What is no such form, and what another site sends.
+        let fields = [("among", "clip-image")];
+        let broken = house.send(form("/").body(Body::from("--b\r\nContent")).unwrap()).await;
+        page(&broken, 400);
+        page(&house.post("/", "{}").await, 415);
+        let away = Request::post("/").header("content-type", "multipart/form-data; boundary=b");
+        let away = away.header("sec-fetch-site", "cross-site").body(parts(&fields, photo)).unwrap();
+        page(&house.send(away).await, 403);
+    });
+}
+
+#[test]
+fn who_is_signed_in_may_send_a_photo() {
+    let house = with_models(|config| config.auth.read_token = Some(Token::new(TOKEN, "read").unwrap()));
+    block(async {
+        let reply = sign_in(&house, format!("token={TOKEN}"), "same-origin").await;
+        let session = reply.header("set-cookie").split(';').next().unwrap().to_owned();
+        let send = |path: &str| form(path).header("accept", "text/html");
+        let photo = || parts(&[("among", "clip-image"), ("caption", "4")], ("x.jpg", b"\xff\xd8#4"));
+        for path in ["/", "/check"] {
+            let html = page(&house.send(send(path).body(photo()).unwrap()).await, 401);
+            assert!(html.contains("name=\"token\""));
+            page(&house.send(send(path).header("cookie", &session).body(photo()).unwrap()).await, 200);
+        }
+        let other = send("/v1/verify").header("cookie", &session).body(photo()).unwrap();
+        house.send(other).await.problem(401, "unauthorized", None);
     });
 }

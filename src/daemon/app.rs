@@ -109,11 +109,14 @@ async fn admitted(extract::State(state): extract::State<Arc<State>>, mut request
     next.run(request).await
 }
 
-/// A browser that is signed in may look, whatever it is that it looks at, and may sign out. It has no Authorization header:
-/// whoever sends one is judged by it.
+/// A browser that is signed in may look, whatever it is that it looks at, may send the forms of the pages, and may sign out. It
+/// has no Authorization header: whoever sends one is judged by it.
 fn by_session(state: &State, request: &Request) -> bool {
     let looks = [Method::GET, Method::HEAD].contains(request.method()) || request.uri().path() == "/signout";
-    looks && !request.headers().contains_key(header::AUTHORIZATION) && state.sessions.knows(request.headers())
+    let sends = *request.method() == Method::POST && pages::is_form(request.uri().path());
+    (looks || sends)
+        && !request.headers().contains_key(header::AUTHORIZATION)
+        && state.sessions.knows(request.headers())
 }
 
 /// The outermost layer: gives the request its id, counts it, logs it, and writes its problem, if it has one.

@@ -27,6 +27,8 @@ pub(super) struct Sent {
 /// A file that came.
 #[derive(Debug, Clone)]
 pub(super) struct File {
+    /// As the sender calls it: to be shown, and no more.
+    pub name: String,
     /// What is in it.
     pub bytes: Bytes,
 }
@@ -75,6 +77,7 @@ async fn all(mut form: Multipart, file: &str, of_file: usize, of_others: usize) 
         }
         let name = field.name().unwrap_or_default().to_owned();
         if name == file {
+            let name = field.file_name().unwrap_or_default().to_owned();
             let bytes = value(&mut field, of_file).await?;
             // A browser sends an empty one where none was chosen.
             if bytes.is_empty() {
@@ -83,7 +86,7 @@ async fn all(mut form: Multipart, file: &str, of_file: usize, of_others: usize) 
             if sent.file.is_some() {
                 return Err(Problem::invalid(file, "one file is expected, and there is another"));
             }
-            sent.file = Some(File { bytes: bytes.into() });
+            sent.file = Some(File { name, bytes: bytes.into() });
         } else {
             let bytes = value(&mut field, left).await?;
             left -= bytes.len();

@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::time::Instant;
 
 /// Where the request does not name them.
-const IMAGES: &str = "clip-image";
+pub(super) const IMAGES: &str = "clip-image";
 const CAPTIONS: &str = "clip-text";
 
 /// What `mispair verify --format json` prints, with the index and the settings.
@@ -148,7 +148,7 @@ fn question(
         let detail = format!("vectors of {images:?} and of {captions:?} are looked at, no others");
         return Err(Problem::invalid(&format!("vectors.{name}"), detail).into());
     }
-    // As long as the archive's rows, and padded like none of them.
+    // Checked and scaled as stored rows are, without their padding.
     let ready = |name: &str, field: &str, vector: Vec<f32>| -> Result<Vec<f32>, Problem> {
         let Some(matrix) = served.index.matrix(name) else { return Err(unknown_modality(served, field, name)) };
         let ready = matrix.query(vector).map_err(|e| Problem::invalid(field, format!("{name:?}: {e}")))?;
@@ -175,7 +175,7 @@ fn question(
         (None, None) => None,
     };
     let seen = match &ask.image {
-        Some(_) if image.is_some() => {
+        Some(_) if image.is_some() || image_row.is_some() => {
             return Err(Problem::invalid("image", "the image is named already; send it, or name it").into());
         }
         Some(file) => encode(images, Source::Image(file.clone())).map(Some),

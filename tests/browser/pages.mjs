@@ -7,8 +7,8 @@
 // MISPAIR: the binary (target/release/mispair); DEMO: the demo's folder (demo); CHROMIUM: /usr/bin/chromium.
 // Screenshots are left in target/pages/.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -28,12 +28,12 @@ const freePort = () => new Promise((resolve) => {
   });
 });
 
-/** A daemon over the demo; resolves when it is ready. */
-async function daemon(environment = {}) {
+/** A daemon over the demo, or what else is named; resolves when it is ready. */
+async function daemon(environment = {}, what = [join(demo, "index"), "--images", join(demo, "newsroom/visual_news/origin")]) {
   const address = `127.0.0.1:${await freePort()}`;
   const child = spawn(
     binary,
-    ["serve", join(demo, "index"), "--images", join(demo, "newsroom/visual_news/origin"), "--listen", address, "--log-level", "warn"],
+    ["serve", ...what, "--listen", address, "--log-level", "error"],
     { env: { ...process.env, ...environment }, stdio: ["ignore", "inherit", "inherit"] },
   );
   const ended = new Promise((resolve) => child.on("exit", resolve));
@@ -44,6 +44,28 @@ async function daemon(environment = {}) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return { url: `http://${address}`, stop: () => { child.kill("SIGTERM"); return ended; } };
+}
+
+/** 40 of the demo's pictures, encoded, indexed and served with a model that is small and knows nothing. */
+async function withModel() {
+  const folder = mkdtempSync(join(tmpdir(), "mispair-model-")), model = "tests/fixtures/models/clip";
+  mkdirSync(join(folder, "photos"));
+  const origin = join(demo, "newsroom/visual_news/origin");
+  const pictures = readdirSync(origin, { recursive: true }).filter((name) => name.endsWith(".png")).sort().slice(0, 40);
+  assert.equal(pictures.length, 40);
+  pictures.forEach((picture, i) => copyFileSync(join(origin, picture), join(folder, "photos", `${i}.png`)));
+  const run = (...args) => execFileSync(binary, ["--quiet", ...args], { stdio: ["ignore", "ignore", "inherit"] });
+  const captions = pictures.map((_, i) => `${i}.png,the dog number ${i} runs,${i}.png`);
+  writeFileSync(join(folder, "captions.csv"), ["id,caption,image_path", ...captions].join("\n") + "\n");
+  run("embed", join(folder, "photos"), "--model", model, "--out", join(folder, "image"));
+  run("embed", join(folder, "captions.csv"), "--model", model, "--out", join(folder, "text"));
+  const modality = (name, at) => `[modalities.${name}]\npath = "${at}/vectors.npy"\nids = "${at}/ids.npy"\n`;
+  writeFileSync(join(folder, "corpus.toml"), '[corpus]\nname = "small"\n[catalog]\nformat = "csv"\npath = "captions.csv"\n'
+    + modality("clip-image", "image") + modality("clip-text", "text"));
+  run("build", join(folder, "corpus.toml"), "--out", join(folder, "index"));
+  const served = await daemon({}, [join(folder, "index"), "--images", join(folder, "photos"), "--model", model]);
+  const photo = join(folder, "photos", "7.png");
+  return { ...served, photo, stop: async () => { await served.stop(); rmSync(folder, { recursive: true }); } };
 }
 
 /** A page that fails the test when anything is logged as an error or stopped by the content policy. */
@@ -214,6 +236,49 @@ const tests = {
     await page.getByText("no.txt cannot be used").waitFor();
     assert.deepEqual(wrong, []);
     await context.close();
+  },
+
+  async "a caption and a photo of one's own, with scripts and without"({ browser }) {
+    const { url, photo, stop } = await withModel();
+    for (const javaScriptEnabled of [true, false]) {
+      const { context, page, wrong } = await open(browser, { javaScriptEnabled });
+      await page.goto(url);
+      await page.getByText("A caption of your own", { exact: true }).click();
+      await page.getByLabel("A caption", { exact: true }).fill("the dog runs");
+      await page.getByLabel("How").selectOption("modality:clip-image");
+      await page.getByRole("button", { name: "Search", exact: true }).click();
+      await page.locator("ol.tiles .tile").first().waitFor();
+      assert.equal(await page.locator(".asked .caption").innerText(), "the dog runs");
+      assert.match(page.url(), /text=the\+dog\+runs/);
+      if (javaScriptEnabled) await shot(page, "text");
+
+      await page.goto(url);
+      await page.evaluate(() => { globalThis.stays = true; });
+      await page.getByText("A photo", { exact: true }).click();
+      assert.equal(await page.getByRole("button", { name: "Search", exact: true }).count(), 0, "one button, and the right one");
+      await page.locator("[name=photo]").setInputFiles(photo);
+      // Return in a field does as the button does, where a script can see to it.
+      if (javaScriptEnabled) await page.getByLabel("Results").press("Enter");
+      else await page.getByRole("button", { name: "Search by this photo" }).click();
+      await page.locator(".asked img.sent").waitFor();
+      assert.equal(await page.locator("ol.tiles .tile .id").first().innerText(), "7.png", "itself");
+      assert(await page.locator("img.sent").evaluate((i) => i.naturalWidth > 0), "it is shown");
+      assert.equal(await page.getByText("A link to this search").count(), 0);
+      assert.equal(await page.evaluate(() => globalThis.stays === true), javaScriptEnabled, "exchanged in place");
+      assert.equal(new URL(page.url()).search, "");
+      if (javaScriptEnabled) { await shot(page, "photo"); await accessible(page, "photo"); }
+
+      await page.goto(`${url}/check`);
+      await page.getByLabel("A caption", { exact: true }).fill("the dog number 7 runs");
+      await page.locator("[name=photo]").setInputFiles(photo);
+      await page.getByRole("button", { name: "Check with this photo" }).click();
+      await page.locator(".stamp.accurate").waitFor();
+      assert.equal(await page.locator(".asked img.sent").count(), 1);
+      if (javaScriptEnabled) { await shot(page, "check-photo"); await accessible(page, "check, photo"); await fits(page, "check, photo"); }
+      assert.deepEqual(wrong, []);
+      await context.close();
+    }
+    await stop();
   },
 
   async "without scripts"({ browser, url }) {

@@ -5,8 +5,9 @@ use super::super::dto::{Ask, Unique};
 use super::super::problem::{Kind, Problem};
 use super::super::state::{Generation, Served, State};
 use super::form::Form;
+use super::photo;
 use super::rules::label;
-use super::text::spaced;
+use super::text::{bytes, spaced};
 use crate::constraints::{Bound, Rule, Split};
 use crate::retrieve::Engine;
 use crate::words::{Row, SampleId};
@@ -21,6 +22,8 @@ pub(super) enum By {
     Words,
     Vector,
     Text,
+    /// A photo that comes with the form.
+    Image,
 }
 
 impl By {
@@ -31,6 +34,7 @@ impl By {
             Some("words") => By::Words,
             Some("vector") => By::Vector,
             Some("text") => By::Text,
+            Some("image") => By::Image,
             _ => {
                 let all = [By::Id, By::Words, By::Vector, By::Text];
                 all.into_iter().find(|by| form.get(by.name()).is_some()).unwrap_or(By::Words)
@@ -45,6 +49,7 @@ impl By {
             By::Words => "words",
             By::Vector => "vector",
             By::Text => "text",
+            By::Image => "image",
         }
     }
 }
@@ -82,6 +87,10 @@ pub(super) struct Fields {
     pub text: String,
     pub facts: String,
     pub has_encoder: bool,
+    /// Modalities that a photo can be searched for in.
+    pub photo: Vec<Choice>,
+    /// The largest photo.
+    pub photo_most: String,
     pub indexes: Vec<Choice>,
     pub splits: Vec<Choice>,
     pub modalities: Vec<Choice>,
@@ -116,6 +125,9 @@ pub(super) fn target(generation: &Generation, served: &Served, form: &Form) -> R
     let given = form.get("in").and_then(|value| value.split_once(':'));
     let split = form.get("split").or(given.filter(|g| g.0 == "split").map(|g| g.1));
     let modality = form.get("modality").or(given.filter(|g| g.0 == "modality").map(|g| g.1));
+    if let (By::Image, Some(name)) = (By::of(form), form.get("among")) {
+        return Ok(Target::Modality(name.to_owned()));
+    }
     match (split, modality) {
         (Some(split), _) => generation.split(split).map(|s| Target::Split(s.name.clone())),
         (None, Some(modality)) => Ok(Target::Modality(modality.to_owned())),
@@ -161,6 +173,9 @@ pub(super) fn ask(form: &Form, served: &Served, target: &Target) -> Result<Ask, 
         ..Ask::default()
     };
     match target {
+        Target::Split(_) if By::of(form) == By::Image => {
+            return Err(Problem::invalid("among", "a photo is searched for in a modality: choose one"));
+        }
         Target::Split(name) => {
             ask.split = Some(name.clone());
             ask.adversarial = form.is("adversarial").then_some(true);
@@ -183,6 +198,7 @@ pub(super) fn ask(form: &Form, served: &Served, target: &Target) -> Result<Ask, 
         }
         By::Vector => ask.vector = Some(numbers(form.get("vector").unwrap_or_default())?),
         By::Text => ask.text = form.get("text").map(str::to_owned),
+        By::Image => {}
         By::Words => return Err(Problem::invalid("words", "words find samples, and samples find images")),
     }
     Ok(ask)
@@ -244,7 +260,11 @@ impl Fields {
             vector: typed("vector"),
             text: typed("text"),
             facts: typed("facts"),
-            has_encoder: state.encoding.is_some(),
+            has_encoder: photo::read(state, served).next().is_some(),
+            photo: photo::seen(state, served)
+                .map(|name| choice(name, name.to_owned(), *target == Target::Modality(name.to_owned())))
+                .collect(),
+            photo_most: bytes(state.config.limits.image_bytes),
             indexes: generation.served.iter().map(|s| choice(&s.name, s.name.clone(), s.name == served.name)).collect(),
             splits: fitting(generation, served)
                 .map(|s| choice(&shown(s).value(), split_label(&s.name), shown(s) == *target))

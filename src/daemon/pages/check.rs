@@ -4,16 +4,19 @@ use super::super::dto::Verify;
 use super::super::encoding::{Halt, Made};
 use super::super::problem::{Kind, Problem};
 use super::super::state::{Generation, Served, State};
-use super::super::verifying::{Verified, verified};
+use super::super::uploads::File;
+use super::super::verifying::{IMAGES, Verified, verified};
 use super::asking::{self, Choice, numbers};
 use super::form::{Form, query};
+use super::photo::{self, Photo};
 use super::search::Trouble;
-use super::snippets::{Snippets, host, snippets_of};
+use super::snippets::{Snippets, host, snippets_of, snippets_with_photo};
 use super::tiles::Tile;
-use super::{Frame, has_session, made, rendered, text};
+use super::{Frame, has_session, made, problem_page, rendered, text};
 use crate::evidence::{By, Item, Line, Match, Settings, Verdict};
 use crate::words::{Row, SampleId};
 use askama::Template;
+use axum::body::Body;
 use axum::extract;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
@@ -41,6 +44,8 @@ struct Fields {
     caption: String,
     image: String,
     vector: String,
+    /// A photo can be sent; of at most this size.
+    photo: Option<String>,
     same_image: String,
     other_image: String,
     near_caption: String,
@@ -61,6 +66,7 @@ struct Report {
     id: Option<String>,
     /// The sample whose image it is; of a vector nothing can be shown.
     image: Option<Tile>,
+    photo: Option<Photo>,
     kinds: Vec<Lines>,
     context: Vec<(&'static str, Vec<Spoken>)>,
     entities: Vec<(String, &'static str, String)>,
@@ -69,7 +75,8 @@ struct Report {
     scale: Scale,
     margins: Vec<Margin>,
     took: String,
-    permalink: String,
+    /// None leads to the answer to a photo.
+    permalink: Option<String>,
     snippets: Snippets,
 }
 
@@ -128,16 +135,31 @@ struct Margin {
 }
 
 pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, headers: HeaderMap, uri: Uri) -> Response {
-    let form = Form::read(uri.query().unwrap_or_default());
-    let (signed_in, host) = (has_session(&state, &headers), host(&headers));
+    answered(state, &headers, Form::read(uri.query().unwrap_or_default()), None).await
+}
+
+/// A form that brings the image.
+pub(super) async fn sent(
+    extract::State(state): extract::State<Arc<State>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match photo::sent(&state, &headers, body).await {
+        Ok((form, file)) => answered(state, &headers, form, Some(file)).await,
+        Err(problem) => problem_page(&problem),
+    }
+}
+
+async fn answered(state: Arc<State>, headers: &HeaderMap, form: Form, file: Option<File>) -> Response {
+    let (signed_in, host) = (has_session(&state, headers), host(headers));
     let by_token = state.tokens.are_set();
     made(state, move |state, generation, made| {
         let served = asking::served(generation, &form)?;
-        let asked = ["id", "caption"].iter().any(|name| form.get(name).is_some());
+        let asked = file.is_some() || ["id", "caption"].iter().any(|name| form.get(name).is_some());
         let shown = match asked {
             false => Ok(Shown::Begin(begin(served))),
             true => {
-                let report = report(state, generation, served, &form, (&host, by_token, made));
+                let report = report(state, generation, served, (&form, &file), (&host, by_token, made));
                 report.map(|r| Shown::Report(Box::new(r)))
             }
         };
@@ -151,12 +173,12 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
             }
         };
         let frame = Frame::over("Check", "check", &served.name, signed_in);
-        Ok((status, rendered(&Page { frame, fields: fields(generation, served, &form), shown })?))
+        Ok((status, rendered(&Page { frame, fields: fields(state, generation, served, &form), shown })?))
     })
     .await
 }
 
-fn fields(generation: &Generation, served: &Served, form: &Form) -> Fields {
+fn fields(state: &State, generation: &Generation, served: &Served, form: &Form) -> Fields {
     let (typed, usual) = (|name: &str| form.get(name).unwrap_or_default().to_owned(), Settings::default());
     let cosine = |name: &str, usual: f32| form.get(name).map_or_else(|| usual.to_string(), str::to_owned);
     let choice = |s: &Served, chosen: bool| Choice { value: s.name.clone(), label: s.name.clone(), chosen };
@@ -168,6 +190,9 @@ fn fields(generation: &Generation, served: &Served, form: &Form) -> Fields {
         caption: typed("caption"),
         image: typed("image"),
         vector: typed("vector"),
+        photo: photo::seen(state, served)
+            .any(|name| name == IMAGES)
+            .then(|| text::bytes(state.config.limits.image_bytes)),
         same_image: cosine("same_image", usual.same_image),
         other_image: cosine("other_image", usual.other_image),
         near_caption: cosine("near_caption", usual.near_caption),
@@ -223,7 +248,7 @@ fn ask(served: &Served, form: &Form) -> Result<Verify, Problem> {
         id: id("id")?,
         caption: form.get("caption").map(str::to_owned),
         image_id: id("image")?,
-        vectors: vector.map(|v| [("clip-image".to_owned(), v)].into()),
+        vectors: vector.map(|v| [(IMAGES.to_owned(), v)].into()),
         entities: form.get("entities").map(str::to_owned),
         same_image: form.number("same_image")?,
         other_image: form.number("other_image")?,
@@ -262,13 +287,17 @@ fn report(
     state: &State,
     generation: &Generation,
     served: &Served,
-    form: &Form,
+    (form, file): (&Form, &Option<File>),
     (host, by_token, made): (&str, bool, Made),
 ) -> Result<Report, Halt> {
-    let ask = Verify { made, ..ask(served, form)? };
+    let image = file.as_ref().map(|f| f.bytes.clone());
+    let ask = Verify { made, image, ..ask(served, form)? };
     let shown = "print(answer[\"verdict\"], answer[\"why\"])\nfor line in answer[\"evidence\"]:\n    \
                  print(line[\"by\"], line[\"image_similarity\"], line[\"caption\"])";
-    let snippets = snippets_of("/v1/verify", body(&ask), shown, host, by_token);
+    let snippets = match file {
+        Some(_) => snippets_with_photo("/v1/verify", body(&ask), shown, host, by_token),
+        None => snippets_of("/v1/verify", body(&ask), shown, host, by_token),
+    };
     let said = verified(state, generation, ask).map_err(|halt| match halt {
         Halt::Problem(p) if p.kind == Kind::Invalid && p.field.as_deref() == Some("image_id") => p.at("image").into(),
         other => other,
@@ -297,6 +326,7 @@ fn report(
         caption: said.caption.clone(),
         id: said.id.as_ref().map(text::id),
         image: said.image_id.as_ref().and_then(row).map(|row| Tile::new(served, row, &Form::default())),
+        photo: file.as_ref().map(Photo::of),
         kinds: kinds.map(|(by, name, title, none)| Lines { name, title, none, lines: lines(by) }).into(),
         context: said.checked.context.iter().map(named).filter(|(_, spoken)| !spoken.is_empty()).collect(),
         entities: said
@@ -310,7 +340,7 @@ fn report(
         scale: scale(&said),
         margins: margins(&said),
         took: text::time(said.elapsed_us as f64 / 1e6),
-        permalink: format!("/check?{}", form.with(&[])),
+        permalink: file.is_none().then(|| format!("/check?{}", form.with(&[]))),
         snippets,
     })
 }

@@ -15,6 +15,19 @@ impl Form {
         Form(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
+    /// Of fields as they came.
+    pub fn of(mut fields: Vec<(String, String)>) -> Form {
+        fields.retain(|(_, value)| !value.trim().is_empty());
+        Form(fields)
+    }
+
+    /// The same, with this value of a field and no other.
+    pub fn and(mut self, name: &str, value: &str) -> Form {
+        self.0.retain(|(n, _)| n != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// A field; of several of one name the last.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rfind(|(n, _)| n == name).map(|(_, value)| value.trim())

@@ -11,7 +11,8 @@
 //! |---|---|
 //! | `form.rs` | query strings: read, and written for links |
 //! | `asking.rs` | a form as typed → what is asked; what may be chosen |
-//! | `search.rs` | `/`: by id, words, vector or text; the tiles |
+//! | `search.rs` | `/`: by id, words, vector, text or photo; the tiles |
+//! | `photo.rs` | a photo that a form brings; what it can be searched for in |
 //! | `words.rs` | samples by the words of their captions |
 //! | `tiles.rs` | a sample as a tile |
 //! | `snippets.rs` | the same request for curl and for Python |
@@ -28,6 +29,7 @@ mod assets;
 mod check;
 mod explain;
 mod form;
+mod photo;
 mod rules;
 mod search;
 mod signin;
@@ -58,9 +60,9 @@ form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 /// The routes of the pages.
 pub(super) fn router() -> Router<Arc<State>> {
     Router::new()
-        .route("/", get(search::page))
+        .route("/", get(search::page).post(search::sent))
         .route("/explain", get(explain::page))
-        .route("/check", get(check::page))
+        .route("/check", get(check::page).post(check::sent))
         .route("/status", get(status::page))
         .route("/signin", get(signin::page).post(signin::sign_in))
         .route("/signout", post(signin::sign_out))
@@ -71,6 +73,11 @@ pub(super) fn router() -> Router<Arc<State>> {
 /// May be fetched without a token: what the page to sign in is made of.
 pub(super) fn is_open(path: &str) -> bool {
     path == "/signin" || path.strip_prefix("/static/").is_some_and(assets::is_one)
+}
+
+/// A form of the pages that is sent rather than asked for: it brings a photo, and changes nothing.
+pub(super) fn is_form(path: &str) -> bool {
+    ["/", "/check"].contains(&path)
 }
 
 /// The way to sign in, for a browser whose session is missing or over; `None` where a program asks.

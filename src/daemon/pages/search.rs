@@ -1,17 +1,20 @@
-//! `/`: samples by id, by the words of their captions, by a vector or a text; the answer as tiles.
+//! `/`: samples by id, by the words of their captions, by a vector, a text or a photo; the answer as tiles.
 
 use super::super::answering::{self, Manner};
 use super::super::dto::Ask;
 use super::super::encoding::{Halt, Made};
 use super::super::problem::{Kind, Problem};
 use super::super::state::{Generation, Served, State};
+use super::super::uploads::File;
 use super::asking::{self, By, Fields, Target, ask, split_label};
 use super::form::{Form, query};
+use super::photo::{self, Photo};
 use super::snippets::{Snippets, host, snippets};
 use super::tiles::Tile;
-use super::{Frame, has_session, made, rendered, text, words};
+use super::{Frame, has_session, made, problem_page, rendered, text, words};
 use crate::query::Answer;
 use askama::Template;
+use axum::body::Body;
 use axum::extract;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
@@ -58,6 +61,9 @@ struct Found {
 /// An answer.
 struct Hits {
     asked: Option<Tile>,
+    /// The caption that was asked with.
+    said: Option<String>,
+    photo: Option<Photo>,
     /// What was asked, in words.
     title: String,
     tiles: Vec<Tile>,
@@ -69,7 +75,8 @@ struct Hits {
     scored: String,
     eligible: String,
     explain: Option<String>,
-    permalink: String,
+    /// None leads to the answer to a photo.
+    permalink: Option<String>,
     snippets: Snippets,
     kept: Vec<(String, String)>,
     days: Option<Span>,
@@ -132,8 +139,23 @@ impl Trouble {
 }
 
 pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, headers: HeaderMap, uri: Uri) -> Response {
-    let form = Form::read(uri.query().unwrap_or_default());
-    let (signed_in, host) = (has_session(&state, &headers), host(&headers));
+    answered(state, &headers, Form::read(uri.query().unwrap_or_default()), None).await
+}
+
+/// A form that brings a photo.
+pub(super) async fn sent(
+    extract::State(state): extract::State<Arc<State>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match photo::sent(&state, &headers, body).await {
+        Ok((form, file)) => answered(state, &headers, form.and("by", By::Image.name()), Some(file)).await,
+        Err(problem) => problem_page(&problem),
+    }
+}
+
+async fn answered(state: Arc<State>, headers: &HeaderMap, form: Form, file: Option<File>) -> Response {
+    let (signed_in, host) = (has_session(&state, headers), host(headers));
     let by_token = state.tokens.are_set();
     made(state, move |state, generation, made| {
         let served = asking::served(generation, &form)?;
@@ -144,7 +166,7 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
         };
         let shown = match wrong {
             Some(problem) => Err(problem),
-            None => match shown(state, generation, served, &target, &form, (&host, by_token, made)) {
+            None => match shown(state, generation, served, &target, (&form, &file), (&host, by_token, made)) {
                 Err(Halt::Problem(problem)) => Err(problem),
                 Err(halt) => return Err(halt),
                 Ok(shown) => Ok(shown),
@@ -154,7 +176,7 @@ pub(super) async fn page(extract::State(state): extract::State<Arc<State>>, head
             Ok(shown) => (StatusCode::OK, shown),
             Err(problem) => {
                 let mut trouble = Trouble::new(&problem);
-                trouble.ways = ways(&problem, generation, served, &target, &form);
+                trouble.ways = ways(&problem, state, generation, served, &target, &form);
                 (problem.kind.status(), Shown::Trouble(trouble))
             }
         };
@@ -170,20 +192,22 @@ fn shown(
     generation: &Generation,
     served: &Served,
     target: &Target,
-    form: &Form,
+    (form, file): (&Form, &Option<File>),
     (host, by_token, made): (&str, bool, Made),
 ) -> Result<Shown, Halt> {
     let by = By::of(form);
-    if form.get(by.name()).is_none() {
+    if file.is_none() && (by == By::Image || form.get(by.name()).is_none()) {
         return Ok(Shown::Begin(begin(generation, served, target, form)));
     }
     if by == By::Words {
         return Ok(Shown::Found(found(state, served, form)?));
     }
-    let ask = Ask { made, ..ask(form, served, target)? };
+    let image = file.as_ref().map(|f| f.bytes.clone());
+    let ask = Ask { made, image, ..ask(form, served, target)? };
     let snippets = snippets(form, &ask, target, host, by_token);
     let answer = answering::answer(state, generation, ask, Manner::Query)?;
-    Ok(Shown::Hits(Box::new(hits(served, target, form, &answer, snippets)?)))
+    let photo = file.as_ref().map(Photo::of);
+    Ok(Shown::Hits(Box::new(Hits { photo, ..hits(served, target, form, &answer, snippets)? })))
 }
 
 /// Samples that a newcomer may click, spread over the corpus: such as bring what the split needs.
@@ -247,7 +271,9 @@ fn hits(served: &Served, target: &Target, form: &Form, answer: &Answer, snippets
     };
     let asked_at = row.and_then(|row| catalog.timestamp(row));
     let mut tiles: Vec<Tile> = answer.results.iter().map(|h| Tile::of_hit(served, h, asked_at, form)).collect();
-    let found = || tiles.iter().filter_map(|t| t.found.as_ref());
+    let by_photo = By::of(form) == By::Image;
+    // Filters are kept in the address, and an answer to a photo has none.
+    let found = || tiles.iter().filter_map(|t| t.found.as_ref()).filter(|_| !by_photo);
     let days = Span::over(found().filter_map(|f| f.days), 1.0, form, "days")?;
     let score = Span::over(found().map(|f| f64::from(f.exact)), 0.001, form, "score")?;
     for tile in &mut tiles {
@@ -269,6 +295,8 @@ fn hits(served: &Served, target: &Target, form: &Form, answer: &Answer, snippets
     };
     Ok(Hits {
         asked: row.map(|row| Tile::new(served, row, form)),
+        said: form.get("text").filter(|_| By::of(form) == By::Text).map(str::to_owned),
+        photo: None,
         title: what,
         visible: tiles.iter().filter(|t| t.shown).count(),
         tiles,
@@ -279,7 +307,7 @@ fn hits(served: &Served, target: &Target, form: &Form, answer: &Answer, snippets
         scored: text::count(answer.plan.scored),
         eligible: text::count(answer.plan.eligible),
         explain,
-        permalink: format!("/?{}", form.with(&[])),
+        permalink: (!by_photo).then(|| format!("/?{}", form.with(&[]))),
         snippets,
         kept: form.pairs().filter(|(n, _)| !filters.contains(n)).map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
         days,
@@ -290,6 +318,7 @@ fn hits(served: &Served, target: &Target, form: &Form, answer: &Answer, snippets
 /// What a person may click instead.
 fn ways(
     problem: &Problem,
+    state: &State,
     generation: &Generation,
     served: &Served,
     target: &Target,
@@ -314,6 +343,13 @@ fn ways(
                     format!("Search {} without constraints", split.search),
                     link(&[("in", Some(&plain)), ("split", None), ("waive", None), ("adversarial", None)]),
                 ));
+            }
+        }
+        // No model of this daemon made what is searched: others it may have made.
+        (Kind::Invalid, Some("text"), _) if form.get("text").is_some() => {
+            for name in photo::read(state, served).filter(|name| *target != Target::Modality((*name).to_owned())) {
+                let plain = Target::Modality(name.to_owned()).value();
+                ways.push((format!("Search {name} by this text"), link(&[("in", Some(&plain)), ("split", None)])));
             }
         }
         (Kind::Invalid, Some("adversarial"), _) => {

@@ -2,8 +2,8 @@
 //!
 //! A browser cannot send `Authorization` of itself. It shows the token once, in a form, and gets a cookie that holds a number made
 //! by chance: the token itself is kept nowhere in the browser. The cookie goes to this daemon alone (`SameSite=Strict`), is out of
-//! scripts' reach (`HttpOnly`), and allows what the token for asking allows, by GET only: nothing that another site could
-//! make a browser do changes anything. Sessions end after half a day, and with the process.
+//! scripts' reach (`HttpOnly`), and allows what the token for asking allows, by GET and by the forms of the pages,
+//! which only ask: nothing that another site could make a browser do changes anything. Sessions end after half a day, and with the process.
 
 use super::super::auth::Access;
 use super::super::bodies;
@@ -141,7 +141,7 @@ pub(super) async fn sign_out(extract::State(state): Daemon, headers: HeaderMap) 
 }
 
 /// Browsers say whose page a form was on.
-fn from_elsewhere(headers: &HeaderMap) -> bool {
+pub(super) fn from_elsewhere(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 

@@ -1,7 +1,7 @@
 //! The request of a form as a command for curl and as lines of Python.
 
 use super::asking::{By, Target, waived};
-use super::form::Form;
+use super::form::{Form, query};
 use crate::daemon::dto::Ask;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
@@ -16,7 +16,63 @@ pub(super) struct Snippets {
 pub(super) fn snippets(form: &Form, ask: &Ask, target: &Target, host: &str, by_token: bool) -> Snippets {
     let shown =
         "for hit in answer[\"results\"]:\n    print(hit[\"rank\"], hit[\"id\"], hit[\"score\"], hit[\"caption\"])";
-    snippets_of("/v1/query", body(form, ask, target), shown, host, by_token)
+    match By::of(form) {
+        By::Image => of_photo(&body(form, ask, target), shown, host, by_token),
+        _ => snippets_of("/v1/query", body(form, ask, target), shown, host, by_token),
+    }
+}
+
+/// What shows the token, for curl and for Python: what Python imports, and a field of its headers.
+fn bearer(by_token: bool) -> (&'static str, &'static str, &'static str) {
+    match by_token {
+        true => (
+            " \\\n  -H \"authorization: Bearer $MISPAIR_READ_TOKEN\"",
+            "import json, os, urllib.request",
+            ", \"authorization\": \"Bearer \" + os.environ[\"MISPAIR_READ_TOKEN\"]",
+        ),
+        false => ("", "import json, urllib.request", ""),
+    }
+}
+
+/// A photo is the body; the rest stands in the address.
+fn of_photo(settings: &Map<String, Value>, shown: &str, host: &str, by_token: bool) -> Snippets {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let settings: Vec<(&str, String)> = settings.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let url = format!("http://{host}/v1/images:search?{}", query(&settings));
+    let (curl, import, header) = bearer(by_token);
+    let curl = format!("curl -s --data-binary @photo.jpg{curl} \\\n  '{url}'");
+    let python = format!(
+        "{import}\n\nphoto = open(\"photo.jpg\", \"rb\").read()\nrequest = urllib.request.Request(\n    \"{url}\", photo,\n    \
+         {{\"content-type\": \"application/octet-stream\"{header}}})\nanswer = json.load(urllib.request.urlopen(request))\n{shown}"
+    );
+    Snippets { curl, python }
+}
+
+/// The same as a form of two fields: the document, and a photo.
+pub(super) fn snippets_with_photo(
+    path: &str,
+    body: Map<String, Value>,
+    shown: &str,
+    host: &str,
+    by_token: bool,
+) -> Snippets {
+    let (body, url) = (Value::Object(body), format!("http://{host}{path}"));
+    let text = body.to_string().replace('\'', r"'\''");
+    let (curl, import, header) = bearer(by_token);
+    let curl = format!("curl -s {url}{curl} \\\n  --form-string 'ask={text}' \\\n  -F image=@photo.jpg");
+    let mut literal = String::new();
+    python(&body, &mut literal);
+    let python = format!(
+        "{import}, uuid\n\nask = {literal}\nmark = uuid.uuid4().hex\n\n\ndef field(name, value):\n    \
+         head = f'--{{mark}}\\r\\nContent-Disposition: form-data; name=\"{{name}}\"\\r\\n\\r\\n'\n    \
+         return head.encode() + value + b\"\\r\\n\"\n\n\n\
+         body = field(\"ask\", json.dumps(ask).encode()) + field(\"image\", open(\"photo.jpg\", \"rb\").read())\n\
+         request = urllib.request.Request(\n    \"{url}\", body + f\"--{{mark}}--\\r\\n\".encode(),\n    \
+         {{\"content-type\": f\"multipart/form-data; boundary={{mark}}\"{header}}})\n\
+         answer = json.load(urllib.request.urlopen(request))\n{shown}"
+    );
+    Snippets { curl, python }
 }
 
 /// `shown`: lines of Python that print the `answer`.
@@ -24,16 +80,10 @@ pub(super) fn snippets_of(path: &str, body: Map<String, Value>, shown: &str, hos
     let body = Value::Object(body);
     let url = format!("http://{host}{path}");
     let text = body.to_string().replace('\'', r"'\''");
-    let bearer = if by_token { " \\\n  -H \"authorization: Bearer $MISPAIR_READ_TOKEN\"" } else { "" };
-    let curl = format!("curl -s {url} \\\n  -H 'content-type: application/json'{bearer} \\\n  -d '{text}'");
+    let (curl, import, header) = bearer(by_token);
+    let curl = format!("curl -s {url} \\\n  -H 'content-type: application/json'{curl} \\\n  -d '{text}'");
     let mut literal = String::new();
     python(&body, &mut literal);
-    let (import, header) = match by_token {
-        true => {
-            ("import json, os, urllib.request", ", \"authorization\": \"Bearer \" + os.environ[\"MISPAIR_READ_TOKEN\"]")
-        }
-        false => ("import json, urllib.request", ""),
-    };
     let python = format!(
         "{import}\n\nask = {literal}\nrequest = urllib.request.Request(\n    \"{url}\", json.dumps(ask).encode(),\n    \
          {{\"content-type\": \"application/json\"{header}}})\nanswer = json.load(urllib.request.urlopen(request))\n{shown}"
@@ -66,7 +116,7 @@ fn body(form: &Form, ask: &Ask, target: &Target) -> Map<String, Value> {
         By::Id => put("id", ask.id.as_ref().map_or(Value::Null, |id| json!(id))),
         By::Vector => put("vector", json!(ask.vector)),
         By::Text => put("text", json!(ask.text)),
-        By::Words => {}
+        By::Words | By::Image => {}
     }
     put("facts", ask.facts.clone().unwrap_or_default());
     put("from", json!(ask.from));

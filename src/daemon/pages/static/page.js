@@ -5,13 +5,23 @@
 document.addEventListener("formdata", (event) => {
   const data = event.formData;
   const by = data.get("by");
-  const others = by ? ["id", "words", "vector", "text"].filter((name) => name !== by) : [];
+  const fields = { id: ["id"], words: ["words"], vector: ["vector"], text: ["text"], image: ["photo", "among"] };
+  const others = by ? Object.keys(fields).filter((name) => name !== by).flatMap((name) => fields[name]) : [];
   for (const name of new Set([...data.keys()])) {
-    const kept = data.getAll(name).filter((value) => String(value).trim() !== "");
+    const kept = data.getAll(name).filter((value) => (value instanceof File ? value.size > 0 : value.trim() !== ""));
     data.delete(name);
     if (!others.includes(name)) kept.forEach((value) => data.append(name, value));
   }
 });
+
+// A photo is sent by its own button, whichever way the form is sent.
+document.addEventListener("submit", (event) => {
+  const photo = event.target.querySelector("[data-photo]");
+  if (!photo || event.submitter === photo || event.target.elements.by?.value !== "image") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  photo.click();
+}, true);
 
 // A session that is over shows the page to sign in, which has no answer in it.
 document.addEventListener("htmx:before:swap", (event) => {
