@@ -46,12 +46,12 @@ async function daemon(environment = {}, what = [join(demo, "index"), "--images",
   return { url: `http://${address}`, stop: () => { child.kill("SIGTERM"); return ended; } };
 }
 
-/** 40 of the demo's pictures, encoded, indexed and served with a model that is small and knows nothing. */
+/** 40 of the demo’s pictures (PNG, whatever their names say), encoded, indexed and served with a model that is small and knows nothing. */
 async function withModel() {
   const folder = mkdtempSync(join(tmpdir(), "mispair-model-")), model = "tests/fixtures/models/clip";
   mkdirSync(join(folder, "photos"));
   const origin = join(demo, "newsroom/visual_news/origin");
-  const pictures = readdirSync(origin, { recursive: true }).filter((name) => name.endsWith(".png")).sort().slice(0, 40);
+  const pictures = readdirSync(origin, { recursive: true }).filter((name) => name.endsWith(".jpg")).sort().slice(0, 40);
   assert.equal(pictures.length, 40);
   pictures.forEach((picture, i) => copyFileSync(join(origin, picture), join(folder, "photos", `${i}.png`)));
   const run = (...args) => execFileSync(binary, ["--quiet", ...args], { stdio: ["ignore", "ignore", "inherit"] });
