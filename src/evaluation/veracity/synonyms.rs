@@ -103,7 +103,7 @@ mod tests {
                 ],
                 &[("knives", "knife"), ("oxen", "ox"), ("boxes", "ox")],
             ),
-            verbs: lexicon(&[(&["ship"], &["ship", "send"]), (&["box"], &["box", "spar"])], &[]),
+            verbs: lexicon(&[(&["ship"], &["ship", "send"]), (&["box"], &["box", "spar"])], &[("shipping", "ship")]),
             ..Synonyms::default()
         };
         let of = |word: &str| {
