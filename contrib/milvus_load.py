@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, connections, utility
 
-ROWS = 2000  # of an insert: a message holds 64 MiB
+MESSAGE = 32 << 20  # bytes of vectors in an insert: Milvus takes 64 MiB at a time
 HNSW = dict(index_type="HNSW", params=dict(M=16, efConstruction=200))
 FLAT = dict(index_type="FLAT", params={})
 
@@ -37,7 +37,8 @@ def load(folder, name, index):
     if utility.has_collection(name):
         sys.exit(f"collection {name} is there already; choose another name, or drop it")
     collection = Collection(name, schema(folder))
-    for batch in parquet.ParquetFile(Path(folder) / "samples.parquet").iter_batches(ROWS):
+    dim = next(field["dim"] for field in described(folder)["fields"] if "dim" in field)
+    for batch in parquet.ParquetFile(Path(folder) / "samples.parquet").iter_batches(max(1, min(2000, MESSAGE // (4 * dim)))):
         collection.insert([batch.column(field.name).to_pylist() for field in collection.schema.fields])
     collection.flush()
     collection.create_index("vector", dict(index, metric_type=described(folder)["metric_type"]))

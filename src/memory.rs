@@ -16,8 +16,10 @@ pub struct Room {
 /// Memory that may be filled: the least of what is available on the machine and in every control group around the process.
 /// `None` where nothing says so.
 pub fn memory() -> Option<Room> {
-    let free = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kib(&text, "MemAvailable:"));
-    let free = free.map(|bytes| Room { bytes, by: "of this machine's memory is available" });
+    let free = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| Some(kib(&text, "MemAvailable:")?.saturating_add(kib(&text, "SwapFree:").unwrap_or(0))));
+    let free = free.map(|bytes| Room { bytes, by: "of this machine's memory and swap is available" });
     let group = groups().into_iter().filter_map(|group| of_group(&group)).min();
     let group = group.map(|bytes| Room { bytes, by: "is left in this process's control group (memory.max)" });
     free.into_iter().chain(group).min_by_key(|room| room.bytes)
@@ -49,7 +51,9 @@ fn of_group(group: &Path) -> Option<u64> {
     let number = |name: &str| fs::read_to_string(group.join(name)).ok()?.trim().parse::<u64>().ok();
     let (most, taken) = (number("memory.max")?, number("memory.current")?);
     let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-    let cached = stat.lines().find_map(|l| l.strip_prefix("file ")).and_then(|n| n.trim().parse().ok()).unwrap_or(0);
+    let of = |name: &str| stat.lines().find_map(|l| l.strip_prefix(name)?.trim().parse::<u64>().ok()).unwrap_or(0);
+    // Files of memory (shmem) are counted with those of disks, and cannot be had back.
+    let cached = (of("file ") + of("slab_reclaimable ")).saturating_sub(of("shmem "));
     Some(most.saturating_sub(taken.saturating_sub(cached)))
 }
 

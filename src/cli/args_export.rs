@@ -8,9 +8,8 @@ use std::path::PathBuf;
 /// `mispair export`
 #[derive(Debug, ClapArgs)]
 #[command(group(ArgGroup::new("what").required(true)), group(ArgGroup::new("of_split")))]
-#[command(
-    override_usage = "mispair export [OPTIONS] <--hydrate|--hard-negatives S|--neighbours M|--matrix M|--clip-retrieval|--to milvus> INDEX|DATASET"
-)]
+#[command(override_usage = "mispair export [OPTIONS] --hydrate --index INDEX DATASET\n       \
+                      mispair export [OPTIONS] <--hard-negatives S|--neighbours M|--matrix M|--clip-retrieval|--to STORE> INDEX")]
 #[command(after_help = "\
 Examples:
   mispair export dataset --index indexes/news --hydrate > all.jsonl

@@ -15,6 +15,8 @@ pub struct Estimate {
     pub write: u64,
     /// Bytes of heap at the peak; maps of files come beside it, whose pages the system takes back where it needs them.
     pub memory: u64,
+    /// Bytes of heap without texts, of which no more is known than how long their files are: fields that nobody reads take nothing.
+    pub certain: u64,
     /// Bytes of vectors that graphs are built over, as f32.
     pub graphed: u64,
 }
@@ -35,6 +37,8 @@ const BASE: u64 = 5 << 19;
 const PER_SAMPLE: u64 = 600;
 /// A byte of a catalog or metadata file: captions and mentions as parsed, in tenths.
 const PER_TEXT_TENTHS: u64 = 24;
+/// More of a sample is hardly kept: the rest is fields that nobody reads (bodies of articles, vectors beside captions).
+const MOST_TEXT: u64 = 4096;
 /// A place for a link of a row, in a graph that grows: the link, those back, candidates.
 const PER_LINK: u64 = 20;
 /// A row of codes without a graph, beside these.
@@ -51,7 +55,8 @@ impl Estimate {
         let vectors = |m: &ModalitySource| m.files.iter().map(|f| size(&f.path)).sum::<u64>();
         let matrices: u64 = corpus.modalities.iter().map(vectors).sum();
         let samples = shapes.iter().map(|s| s.0 as u64).max().unwrap_or(0);
-        let (mut write, mut graphed, mut searched) = (texts, 0, 0);
+        let kept = texts.min(samples * MOST_TEXT);
+        let (mut write, mut graphed, mut searched) = (kept, 0, 0);
         for (modality, &(rows, dim)) in corpus.modalities.iter().zip(shapes) {
             let (elements, rows) = (rows as u64 * dim as u64, rows as u64);
             write += elements * modality.dtype.size() as u64 + 12 * samples;
@@ -66,13 +71,14 @@ impl Estimate {
             // One modality after another.
             searched = searched.max(elements + rows * if graph { PER_LINK * width } else { PER_CODED });
         }
-        let memory = BASE + samples * PER_SAMPLE + texts * PER_TEXT_TENTHS / 10 + searched;
-        Estimate { read: texts + matrices, write, memory, graphed }
+        let certain = BASE + samples * PER_SAMPLE + searched;
+        let memory = certain + kept * PER_TEXT_TENTHS / 10;
+        Estimate { read: texts + matrices, write, memory, certain, graphed }
     }
 
     /// Addresses that are needed: heap, maps of all that is read and written, threads.
     pub fn addresses(&self) -> u64 {
-        RESERVED + self.memory + self.read + self.write
+        RESERVED + self.certain + self.read + self.write
     }
 
     /// Seconds, for orientation.
@@ -80,13 +86,14 @@ impl Estimate {
         (self.read + self.write) / BYTES_PER_SECOND + self.graphed / GRAPHED_PER_SECOND + 1
     }
 
-    /// Whether there is so much: of memory, and of addresses where these are limited. What is wrong and what to do, if not.
+    /// Whether there is as much as will be needed at the least: of memory, and of addresses where these are limited. What is wrong and
+    /// what to do, if not.
     pub(super) fn fits(&self, memory: Option<Room>, addresses: Option<Room>) -> Result<(), String> {
-        for (what, needed, room) in [("memory", self.memory, memory), ("addresses", self.addresses(), addresses)] {
+        for (what, needed, room) in [("memory", self.certain, memory), ("addresses", self.addresses(), addresses)] {
             let Some(room) = room.filter(|room| needed > room.bytes) else { continue };
             let [needed, there] = [needed, room.bytes].map(super::mib);
             return Err(format!(
-                "the build takes about {needed} of {what}, but {there} {}; end other programs, raise the limit, build on a larger \
+                "the build takes at least {needed} of {what}, but {there} {}; end other programs, raise the limit, build on a larger \
                  machine, or leave out what is not searched (`graph = false`, fewer modalities)",
                 room.by
             ));
@@ -101,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_and_what_does_is_not() {
-        let estimate = Estimate { read: 100 << 20, write: 200 << 20, memory: 50 << 20, graphed: 0 };
+        let estimate = Estimate { read: 100 << 20, write: 200 << 20, memory: 70 << 20, certain: 50 << 20, graphed: 0 };
         let room = |mib: u64| Some(Room { bytes: mib << 20, by: "is left" });
         assert_eq!(estimate.fits(None, None), Ok(()));
         assert_eq!(estimate.fits(room(50), room(650)), Ok(()));

@@ -64,8 +64,16 @@ fn checked(width: usize, height: usize, most: usize) -> Result<(usize, usize), D
     }
 }
 
+/// Cameras and programs write a dozen scans at most. Each is one pass over the whole picture, for a few bytes of file: thousands would
+/// take minutes.
+const MOST_SCANS: usize = 100;
+
 fn jpeg(bytes: &[u8], most: usize) -> Result<Pixels, DecodeError> {
     let broken = |e: &dyn std::fmt::Display| DecodeError::Broken("JPEG", e.to_string());
+    // Within a scan 0xFF stands before 0 or a restart alone.
+    if bytes.windows(2).filter(|pair| *pair == [0xFF, 0xDA]).count() > MOST_SCANS {
+        return Err(broken(&format!("more than {MOST_SCANS} scans")));
+    }
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     decoder.read_info().map_err(|e| broken(&e))?;
     let info = decoder.info().ok_or_else(|| broken(&"no dimensions"))?;
