@@ -232,6 +232,17 @@ fn another_weight_is_another_identity() {
     assert!(changed.check(&own.to_string()).is_err());
 }
 
+/// A picture that is gone over again and again, for a few bytes each time, would keep a thread busy for as long as its sender likes.
+#[test]
+fn scans_without_end() {
+    let photo = fs::read(models().join("photo.jpg")).unwrap();
+    let scan = photo.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let many = [&photo[..scan], &photo[scan..photo.len() - 2].repeat(101), &photo[photo.len() - 2..]].concat();
+    let error = decode(&many).unwrap_err().to_string();
+    assert_eq!(error, "not a whole JPEG image: more than 100 scans");
+    assert!(decode(&photo).is_ok());
+}
+
 #[test]
 fn damaged_images_are_refused() {
     for name in ["photo.jpg", "photo.png", "palette.png", "photo.webp", "grey.jpg", "cmyk.jpg"] {
