@@ -8,10 +8,10 @@ use mispair::formats::npy::read_ids;
 use mispair::words::SampleId;
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, ChildStderr, Stdio};
 use std::time::Duration;
 
 fn model(name: &str) -> String {
@@ -235,51 +235,68 @@ fn served(at: &Path, clip: &str, bert: &str, text: &str) {
         stream.read_to_end(&mut reply).unwrap();
         String::from_utf8(reply).unwrap()
     };
-    let mut child = command()
-        .current_dir(at)
-        .args(["serve", "named", "unnamed", "other", "--listen", "127.0.0.1:0", "--log-format", "json"])
-        .args(["--model", bert, "--model", clip])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut log, mut lines) = (BufReader::new(child.stderr.take().unwrap()).lines(), Vec::new());
-    let address = loop {
-        let line = log.next().unwrap().unwrap();
-        let event: Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = event["address"].as_str() {
-            break format!("http://{address}");
-        }
-        lines.push(line);
-    };
     // The fear of a test that fails and leaves a daemon behind.
-    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let said = lines.join("\n");
-        assert!(said.contains("does not say what made its clip-image"), "{said}");
-        assert!(said.contains("no modality was made by"), "{said}");
-        let query = |args: &[&str]| {
-            common::run_command(command().current_dir(at).arg("query").args(args).args(["--format", "json", "-k", "3"]))
-        };
-        for modality in ["clip-image", "clip-text"] {
-            let asked = ["--modality", modality, "--text", text];
-            let here = &query(&[&["named", "--model", clip], &asked[..]].concat()).ok().json_lines()[0];
-            let there = &query(&[&["named", "--url", &address], &asked[..]].concat()).ok().json_lines()[0];
-            assert_eq!((&here["results"], &there["query"]["text"]), (&there["results"], &text.into()));
-            query(&[&["other", "--url", &address], &asked[..]].concat()).fails(1, &["openai", "clip@48"]);
+    struct Daemon(Child, Lines<BufReader<ChildStderr>>);
+    impl Drop for Daemon {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
         }
-        let socket = address.strip_prefix("http://").unwrap();
-        let photo = fs::read(at.join("p/1.jpg")).unwrap();
-        let here = query(&["named", "--model", clip, "--modality", "clip-image", "--image", "p/1.jpg"]).ok();
-        let path = "POST /v1/images:search?index=named&modality=clip-image&k=3";
-        let there = ask(socket, path.into(), &photo);
-        let (_, body) = there.split_once("\r\n\r\n").unwrap();
-        let there: Value = serde_json::from_str(body).unwrap();
-        assert_eq!(here.json_lines()[0]["results"], there["results"], "{there}");
-        let none = ask(socket, path.into(), b"GIF89a no photograph");
-        assert!(none.starts_with("HTTP/1.1 422") && none.contains("neither JPEG"), "{none}");
-        let page = ask(socket, "GET /?index=named&by=text&text=a+dog&in=modality:clip-image".into(), b"");
-        assert!(page.starts_with("HTTP/1.1 200") && page.contains("clip image"), "{page}");
-    }));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    asked.unwrap();
+    }
+    let start = |models: &[&str]| {
+        let mut child = command()
+            .current_dir(at)
+            .args(["serve", "named", "unnamed", "other", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(models.iter().flat_map(|model| ["--model", model]))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (mut daemon, mut lines) = (Daemon(child, log), Vec::new());
+        loop {
+            let line = daemon.1.next().unwrap().unwrap();
+            let event: Value = serde_json::from_str(&line).unwrap();
+            if let Some(address) = event["address"].as_str() {
+                return (daemon, format!("http://{address}"), lines.join("\n"));
+            }
+            lines.push(line);
+        }
+    };
+    let (_daemon, address, said) = start(&[bert, clip]);
+    assert!(said.contains("does not say what made its clip-image"), "{said}");
+    assert!(said.contains("no modality was made by"), "{said}");
+    let query = |args: &[&str]| {
+        common::run_command(command().current_dir(at).arg("query").args(args).args(["--format", "json", "-k", "3"]))
+    };
+    for modality in ["clip-image", "clip-text"] {
+        let asked = ["--modality", modality, "--text", text];
+        let here = &query(&[&["named", "--model", clip], &asked[..]].concat()).ok().json_lines()[0];
+        let there = &query(&[&["named", "--url", &address], &asked[..]].concat()).ok().json_lines()[0];
+        assert_eq!((&here["results"], &there["query"]["text"]), (&there["results"], &text.into()));
+        query(&[&["other", "--url", &address], &asked[..]].concat()).fails(1, &["openai", "clip@48"]);
+    }
+    let socket = address.strip_prefix("http://").unwrap();
+    let photo = fs::read(at.join("p/1.jpg")).unwrap();
+    let here = query(&["named", "--model", clip, "--modality", "clip-image", "--image", "p/1.jpg"]).ok();
+    let path = "POST /v1/images:search?index=named&modality=clip-image&k=3";
+    let there = ask(socket, path.into(), &photo);
+    let (_, body) = there.split_once("\r\n\r\n").unwrap();
+    let there: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(here.json_lines()[0]["results"], there["results"], "{there}");
+    let none = ask(socket, path.into(), b"GIF89a no photograph");
+    assert!(none.starts_with("HTTP/1.1 422") && none.contains("neither JPEG"), "{none}");
+    let page = ask(socket, "GET /?index=named&by=text&text=a+dog&in=modality:clip-image".into(), b"");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("clip image"), "{page}");
+    // Where two have the width, neither is taken for one that nobody named.
+    let twin = at.join("twin");
+    fs::create_dir(&twin).unwrap();
+    for file in fs::read_dir(clip).unwrap().map(|file| file.unwrap().path()) {
+        fs::copy(&file, twin.join(file.file_name().unwrap())).unwrap();
+    }
+    let (_daemon, address, said) = start(&[clip, twin.to_str().unwrap()]);
+    assert!(said.contains("several models have its 48 elements") && !said.contains("cannot be checked"), "{said}");
+    let asked = ["--url", &address, "--modality", "clip-text", "--text", text, "--format", "json"];
+    let query = |index| common::run_command(command().current_dir(at).args(["query", index]).args(asked));
+    query("named").ok();
+    query("unnamed").fails(1, &["several models", "twin"]);
 }

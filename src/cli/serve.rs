@@ -45,7 +45,7 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub split: Vec<PathBuf>,
     /// A model's folder, so that captions and images can be searched for; may be repeated. For each modality of an index the one
-    /// that made its vectors is taken, and no other.
+    /// that made its vectors is taken; where the index names none, the one of its width, and the log says so.
     #[arg(long, value_name = "DIR", env = "MISPAIR_MODEL")]
     pub model: Vec<PathBuf>,
     /// The file of the token for asking.

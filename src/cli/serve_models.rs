@@ -21,6 +21,11 @@ pub(super) fn open(folders: &[PathBuf]) -> Result<Option<Arc<dyn Models>>> {
 }
 
 impl Opened {
+    /// Models of this width.
+    fn of_width(&self, width: usize) -> Vec<usize> {
+        (0..self.0.len()).filter(|&number| self.0[number].identity().width == width).collect()
+    }
+
     fn names(&self) -> String {
         self.0.iter().map(|e| e.identity().to_string()).collect::<Vec<_>>().join(", ")
     }
@@ -30,10 +35,16 @@ impl Models for Opened {
     fn of(&self, index: &Index, modality: &str) -> Result<usize, String> {
         let Some(searched) = index.modality(modality) else { return Err(format!("no modality {modality:?}")) };
         let width = searched.matrix.dim();
-        let of_width = self.0.iter().position(|e| e.identity().width == width);
         let Some(named) = &searched.encoder else {
-            return of_width
-                .ok_or_else(|| format!("{modality} has {width} elements, which {} does not give", self.names()));
+            return match self.of_width(width)[..] {
+                [only] => Ok(only),
+                [] => Err(format!("{modality} has {width} elements, which {} does not give", self.names())),
+                _ => Err(format!(
+                    "the index does not say what made its {modality}, and several models have its {width} elements ({}); \
+                     name its `encoder` in the corpus file, or serve one of them",
+                    self.names()
+                )),
+            };
         };
         let mut refused = None;
         for (number, encoder) in self.0.iter().enumerate() {
@@ -67,16 +78,22 @@ impl Models for Opened {
     }
 
     fn doubts(&self, index: &Index) -> Vec<String> {
-        let all = index.modalities.iter().map(|m| (m.name.as_str(), m.encoder.as_ref(), self.of(index, &m.name)));
+        let all = index.modalities.iter().map(|m| (m, self.of(index, &m.name)));
         let mut doubts: Vec<String> = Vec::new();
         let mut served = false;
-        for (name, named, model) in all {
+        for (modality, model) in all {
             served |= model.is_ok();
-            if let (None, Ok(model)) = (named, model) {
-                let model = self.model(model).map(|e| e.identity().to_string()).unwrap_or_default();
-                doubts.push(format!(
-                    "the index does not say what made its {name}; whether {model} did cannot be checked"
-                ));
+            match model {
+                _ if modality.encoder.is_some() => {}
+                Ok(model) => {
+                    let model = self.model(model).map(|e| e.identity().to_string()).unwrap_or_default();
+                    let name = &modality.name;
+                    doubts.push(format!(
+                        "the index does not say what made its {name}; whether {model} did cannot be checked"
+                    ));
+                }
+                Err(why) if self.of_width(modality.matrix.dim()).len() > 1 => doubts.push(why),
+                Err(_) => {}
             }
         }
         if !served {
