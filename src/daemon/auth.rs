@@ -1,4 +1,4 @@
-//! Bearer tokens: one for asking, one for asking and reloading.
+//! Bearer tokens: one for asking, one for asking and reloading. And whose page a request was sent by.
 
 use super::config::ConfigError;
 use super::problem::{Kind, Problem};
@@ -7,6 +7,17 @@ use serde::{Serialize, Serializer};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use subtle::ConstantTimeEq;
+
+/// Browsers say whose page sent a request. What any page may have them send unasked, as forms and plain bodies, is answered
+/// to pages of this daemon alone.
+pub(super) fn own_page(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get("sec-fetch-site") {
+        Some(site) if site != "same-origin" && site != "none" => {
+            Err(Problem::new(Kind::Forbidden, "this was sent from a page of another site"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// A secret. It is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]

@@ -84,10 +84,20 @@ pub(super) async fn read(body: Body, state: &State) -> Result<Bytes, Problem> {
 
 /// The same with another bound on length.
 pub(super) async fn read_at_most(body: Body, state: &State, most: usize) -> Result<Bytes, Problem> {
+    let (bytes, room) = collected(body, state, most).await?;
+    Ok(roomy(bytes, room))
+}
+
+/// The same, and its room among all bodies beside it.
+pub(super) async fn collected(
+    body: Body,
+    state: &State,
+    most: usize,
+) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     let (body, room) = bounded(body, state, most)?;
     let limit = state.config.timeouts.body();
     match timeout(limit, body.collect()).await {
-        Ok(Ok(collected)) => Ok(roomy(collected.to_bytes(), room)),
+        Ok(Ok(collected)) => Ok((collected.to_bytes(), room)),
         Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large(most)),
         Ok(Err(e)) => Err(Problem::new(Kind::Malformed, format!("the body broke off: {e}"))),
         Err(_) => Err(late(limit)),
@@ -99,11 +109,7 @@ fn too_large(most: usize) -> Problem {
 }
 
 /// A body that ends after so many bytes, and its room among those of all bodies.
-pub(super) fn bounded(
-    body: Body,
-    state: &State,
-    most: usize,
-) -> Result<(Limited<Body>, OwnedSemaphorePermit), Problem> {
+fn bounded(body: Body, state: &State, most: usize) -> Result<(Limited<Body>, OwnedSemaphorePermit), Problem> {
     let most = most.min(state.config.limits.bodies_bytes);
     // Said beforehand, it need not be read.
     if body.size_hint().lower() > most as u64 {
@@ -139,7 +145,7 @@ impl AsRef<[u8]> for Roomy {
     }
 }
 
-pub(super) fn late(limit: Duration) -> Problem {
+fn late(limit: Duration) -> Problem {
     Problem::new(Kind::BodyTimeout, format!("the body did not come within {} ms", limit.as_millis()))
 }
 

@@ -18,7 +18,8 @@ pub struct Config {
     pub socket: Option<PathBuf>,
     /// Split files served beside the built-in ones.
     pub splits: Vec<PathBuf>,
-    /// Folders of models that encode texts and images; for each modality the one that made its vectors is taken.
+    /// Folders of models that encode texts and images; for each modality the one that made its vectors is taken, or, where the
+    /// index names none, the one of its width.
     pub models: Vec<PathBuf>,
     /// Who may ask.
     pub auth: Auth,
@@ -87,7 +88,7 @@ pub struct Limits {
     pub batch: usize,
     /// Bytes of a JSON body.
     pub body_bytes: usize,
-    /// Bytes of all JSON bodies that are in memory at a time; at least `body_bytes`.
+    /// Bytes of all bodies, documents and images, that are in memory at a time; at least `body_bytes`, and `image_bytes`.
     pub bodies_bytes: usize,
     /// Bytes of a line of an NDJSON body.
     pub line_bytes: usize,
@@ -255,8 +256,8 @@ pub enum ConfigError {
     #[error("{0} = 0 would refuse everything; it must be at least 1")]
     Zero(&'static str),
     /// Not even one body.
-    #[error("limits.bodies_bytes is less than limits.body_bytes, so that a body of that length could never come in")]
-    Bodies,
+    #[error("limits.bodies_bytes is less than {0}, so that a body of that length could never come in")]
+    Bodies(&'static str),
     /// A token that is none.
     #[error("{place}: {what}")]
     Token {
@@ -336,7 +337,8 @@ impl Config {
         ];
         match least.into_iter().find(|l| l.1 == 0) {
             Some((name, _)) => Err(ConfigError::Zero(name)),
-            None if l.bodies_bytes < l.body_bytes => Err(ConfigError::Bodies),
+            None if l.bodies_bytes < l.body_bytes => Err(ConfigError::Bodies("limits.body_bytes")),
+            None if (l.bodies_bytes as u64) < l.image_bytes => Err(ConfigError::Bodies("limits.image_bytes")),
             None => Ok(()),
         }
     }
@@ -417,6 +419,9 @@ mod tests {
         assert!(wrong(&format!("listen = \"off\"\n{index}")).contains("no way in"));
         assert!(wrong(&format!("{index}{index}")).contains("\"news\""));
         assert!(wrong(&format!("[limits]\nk = 0\n{index}")).contains("limits.k"));
+        for (bodies, least) in [(8 << 20, "image_bytes"), (8 << 10, "body_bytes")] {
+            assert!(wrong(&format!("limits.bodies_bytes = {bodies}\n{index}")).contains(least), "{bodies}");
+        }
         for exposed in ["0.0.0.0:7400", "[::]:7400", "192.168.0.1:7400", "[::ffff:10.0.0.1]:1"] {
             let text = format!("listen = {exposed:?}\n{index}");
             assert!(wrong(&text).contains("--allow-unauthenticated"), "{exposed}");

@@ -61,7 +61,7 @@ pub(super) struct Want {
 
 /// Vectors that were made for one request.
 #[derive(Clone, Default)]
-pub(super) struct Made(Vec<(Want, Arc<[f32]>)>);
+pub(super) struct Made(Vec<Vector>);
 
 impl std::fmt::Debug for Made {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -122,7 +122,7 @@ impl Encoding {
         queue: usize,
         most: usize,
     ) -> Result<Encoding, rayon::ThreadPoolBuildError> {
-        let pool = Pool::new(threads, queue)?;
+        let pool = Pool::new("encode", threads, queue)?;
         Ok(Encoding { models, pool, kept: Mutex::new(Kept::new(most)), made: 0.into(), found: 0.into() })
     }
 
@@ -162,7 +162,7 @@ impl Encoding {
         found
     }
 
-    fn make(&self, want: Want) -> Result<(Want, Arc<[f32]>), Problem> {
+    fn make(&self, want: Want) -> Result<Vector, Problem> {
         let vector = match &want.source {
             Source::Text(text) => self.models.text(want.model, text),
             Source::Image(file) => self.models.image(want.model, file),
@@ -237,7 +237,7 @@ pub(super) enum Full {
 }
 
 /// Has a job done that may turn out to need vectors: it is done again when they are there. It begins at once, whether or not
-/// anybody waits for it yet.
+/// anybody waits for it yet. What it found kept the first time may have gone by the second; then that is made, too.
 pub(super) fn begun<T, J>(
     state: &Arc<State>,
     generation: &Arc<Generation>,
@@ -263,18 +263,23 @@ where
     };
     let first: std::pin::Pin<Box<dyn Future<Output = Parted<T>> + Send>> = Box::pin(start(Made::default()));
     async move {
-        let wants = match awaited(&state, first).await? {
+        let mut wants = match awaited(&state, first).await? {
             Ok(value) => return Ok(value),
             Err(wants) => wants,
         };
         let rest = async {
-            let made = encoded(&state, wants, (limit, full)).await?;
-            awaited(&state, start(made)).await
+            let mut made = Made::default();
+            // A job wants nothing that was made for it before, so that it comes to an end.
+            loop {
+                made.0.extend(encoded(&state, wants, (limit, full)).await?);
+                match awaited(&state, start(made.clone())).await? {
+                    Ok(value) => return Ok(value),
+                    Err(more) => wants = more,
+                }
+            }
         };
         match timeout_at(until.into(), rest).await {
-            Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(_))) => Err(Problem::new(Kind::Internal, "a text was encoded, and its vector is not there")),
-            Ok(Err(problem)) => Err(problem),
+            Ok(answer) => answer,
             Err(_) => {
                 state.metrics.timed_out();
                 Err(Problem::late(limit))
@@ -286,7 +291,14 @@ where
 /// A job's end: its value, or what has to be encoded first.
 type Parted<T> = Result<Done<Result<Result<T, Vec<Want>>, Problem>>, Problem>;
 
-async fn encoded(state: &Arc<State>, wants: Vec<Want>, (limit, full): (Duration, Full)) -> Result<Made, Problem> {
+/// A vector, and what it was made of.
+type Vector = (Want, Arc<[f32]>);
+
+async fn encoded(
+    state: &Arc<State>,
+    wants: Vec<Want>,
+    (limit, full): (Duration, Full),
+) -> Result<Vec<Vector>, Problem> {
     let Some(encoding) = &state.encoding else { return Err(Halt::Encode(wants).problem()) };
     let ticket = match full {
         Full::Refuse => encoding.pool.admit().inspect_err(|_| state.metrics.shed())?,
@@ -294,7 +306,7 @@ async fn encoded(state: &Arc<State>, wants: Vec<Want>, (limit, full): (Duration,
     };
     let encoding = Arc::clone(encoding);
     let all = move || wants.into_iter().map(|want| encoding.make(want)).collect::<Result<Vec<_>, _>>();
-    Ok(Made(ticket.start(all).within(limit).await?.value?))
+    ticket.start(all).within(limit).await?.value
 }
 
 #[cfg(test)]

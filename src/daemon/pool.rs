@@ -77,14 +77,14 @@ pub struct Done<T> {
 }
 
 impl Pool {
-    /// `threads` of them (0: one a core), and a queue of so many places.
-    pub fn new(threads: usize, queue: usize) -> Result<Pool, rayon::ThreadPoolBuildError> {
+    /// `threads` of them (0: one a core), called by this name and a number; and a queue of so many places.
+    pub fn new(name: &'static str, threads: usize, queue: usize) -> Result<Pool, rayon::ThreadPoolBuildError> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let count = if threads == 0 { cores() } else { threads };
         let shared = Arc::new(Queue::default());
         let mut threads = Vec::with_capacity(count);
         for i in 0..count {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| format!("search-{i}"));
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| format!("{name}-{i}"));
             let pool = pool.build()?;
             let queue = Arc::clone(&shared);
             pool.spawn(move || {
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn so_many_are_let_in_and_no_more() {
-        let pool = Pool::new(1, 2).unwrap();
+        let pool = Pool::new("search", 1, 2).unwrap();
         let (open, gate) = mpsc::channel::<()>();
         let first = pool.admit().unwrap();
         let blocked = first.start(move || gate.recv().is_ok());
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_one_request_s_fault() {
-        let pool = Pool::new(1, 0).unwrap();
+        let pool = Pool::new("search", 1, 0).unwrap();
         let ticket = pool.admit().unwrap();
         block(async {
             let lost = ticket.start(|| -> u8 { panic!("a fault that this test makes") });
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn what_a_query_would_share_out_stays_on_its_thread() {
         use rayon::prelude::*;
-        let pool = Pool::new(2, 2).unwrap();
+        let pool = Pool::new("search", 2, 2).unwrap();
         let seen = pool.admit().unwrap().start(|| {
             let here = std::thread::current().id();
             (0..1000).into_par_iter().all(|_| std::thread::current().id() == here)

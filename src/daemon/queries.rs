@@ -8,6 +8,7 @@
 
 use super::answering::{self, Manner, Nearest};
 use super::app::Asked;
+use super::auth::own_page;
 use super::bodies::{self, Form, Lines, NDJSON, Pieces};
 use super::dto::{Ask, Batch, Caption, ImageSearch, Match, MatchLine, VectorSearch, Verify, parse, query_problem};
 use super::encoding::{Full, Halt, Made, begun};
@@ -60,8 +61,10 @@ pub(super) async fn explain(extract::State(state): Daemon, headers: HeaderMap, b
 pub(super) async fn by_image(
     extract::State(state): Daemon,
     settings: Result<extract::Query<ImageSearch>, QueryRejection>,
+    headers: HeaderMap,
     body: Body,
 ) -> Handled {
+    own_page(&headers)?;
     let extract::Query(settings) = settings.map_err(|e| query_problem(&e))?;
     if state.encoding.is_none() {
         return Err(Problem::new(Kind::Invalid, "no encoder is configured, so no image is read"));
@@ -114,7 +117,12 @@ fn asked_with_image(sent: Sent) -> Result<(Bytes, Option<Bytes>), Problem> {
         }
     }
     let ask = ask.ok_or_else(|| Problem::invalid("ask", "give the JSON document of the request as the field ask"))?;
-    Ok((ask.into(), sent.file.map(|file| file.bytes)))
+    let ask = Bytes::from(ask);
+    let ask = match sent.room {
+        Some(room) => bodies::roomy(ask, room),
+        None => ask,
+    };
+    Ok((ask, sent.file.map(|file| file.bytes)))
 }
 
 /// Several answers as one document. (Through a `Value`, scores would be written as the f64 nearest to them.)

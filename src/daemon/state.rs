@@ -115,7 +115,7 @@ impl State {
         });
         let tokens = Tokens { read: config.auth.read_token.clone(), admin: config.auth.admin_token.clone() };
         Ok(Arc::new(State {
-            pool: Pool::new(config.limits.threads, config.limits.queue)?,
+            pool: Pool::new("search", config.limits.threads, config.limits.queue)?,
             metrics: Metrics::default(),
             turned_away: TurnedAway::default(),
             tokens,

@@ -1,17 +1,19 @@
 //! Forms that bring a file: `multipart/form-data`, read within bounds. The file stays in memory, and goes with its request.
 //!
 //! ```text
-//! body ──► as long as an image and a document may be, in the time of a body ──► its one file, its other fields as text
+//! body ──► whole: as long as an image and a document may be, in the time of a body ──► its one file, its other fields as text
 //! ```
+//! The form is taken apart when all of it is there: its boundary is looked for once, however slowly the body comes.
 
-use super::bodies::{bounded, late, media_type, roomy, unencoded};
+use super::auth::own_page;
+use super::bodies::{collected, media_type, roomy, unencoded};
 use super::problem::{Kind, Problem};
 use super::state::State;
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use tokio::time::timeout;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Fields of a form: more than any has here.
 const FIELDS: usize = 64;
@@ -22,6 +24,8 @@ pub(super) struct Sent {
     pub fields: Vec<(String, String)>,
     /// `None` where none was chosen.
     pub file: Option<File>,
+    /// Among all bodies; where there is a file, its bytes keep it.
+    pub room: Option<OwnedSemaphorePermit>,
 }
 
 /// A file that came.
@@ -41,16 +45,17 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
         .is_some_and(|v| media_type(v) == "multipart/form-data")
 }
 
-/// Reads a form whose file is called `file`.
+/// Reads a form whose file is called `file`. Forms of other sites are not answered: encoding is work.
 pub(super) async fn read(headers: &HeaderMap, body: Body, state: &State, file: &str) -> Result<Sent, Problem> {
+    own_page(headers)?;
     unencoded(headers)?;
     if !is_form(headers) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "send Content-Type: multipart/form-data"));
     }
     let limits = &state.config.limits;
     let of_file = usize::try_from(limits.image_bytes).unwrap_or(usize::MAX);
-    let (body, room) = bounded(body, state, of_file.saturating_add(limits.body_bytes))?;
-    let mut request = Request::new(Body::new(body));
+    let (whole, room) = collected(body, state, of_file.saturating_add(limits.body_bytes)).await?;
+    let mut request = Request::new(Body::from(whole));
     if let Some(media_type) = headers.get(header::CONTENT_TYPE) {
         request.headers_mut().insert(header::CONTENT_TYPE, media_type.clone());
     }
@@ -58,17 +63,16 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, state: &State, file: &
     DefaultBodyLimit::disable().apply(&mut request);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|e| Problem::new(Kind::Malformed, e.body_text()))?;
-    let all = all(form, file, of_file, limits.body_bytes);
-    let limit = state.config.timeouts.body();
-    let mut sent = timeout(limit, all).await.map_err(|_| late(limit))??;
-    if let Some(file) = &mut sent.file {
-        file.bytes = roomy(std::mem::take(&mut file.bytes), room);
+    let mut sent = all(form, file, of_file, limits.body_bytes).await?;
+    match &mut sent.file {
+        Some(file) => file.bytes = roomy(std::mem::take(&mut file.bytes), room),
+        None => sent.room = Some(room),
     }
     Ok(sent)
 }
 
 async fn all(mut form: Multipart, file: &str, of_file: usize, of_others: usize) -> Result<Sent, Problem> {
-    let mut sent = Sent { fields: Vec::new(), file: None };
+    let mut sent = Sent { fields: Vec::new(), file: None, room: None };
     let (mut count, mut left) = (0, of_others);
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
         count += 1;

@@ -209,6 +209,91 @@ fn images_are_sent_as_they_are() {
     });
 }
 
+/// The fear: a page of somebody else's that keeps the models at work, through the browser of whoever reads it.
+#[test]
+fn pages_of_other_sites_send_nothing() {
+    let (house, models) = house(|_| {});
+    block(async {
+        let image = || Request::post("/v1/images:search?modality=clip-image").body(Body::from("#5")).unwrap();
+        let ask = json!({ "caption": "9", "near_caption": 0.9, "same_image": 0.2, "other_image": 0.1 }).to_string();
+        let verify = || form(&[("ask", None, ask.as_bytes()), ("image", Some("x"), b"#9")]);
+        let from = |site: &str, mut request: Request<Body>| {
+            request.headers_mut().insert("sec-fetch-site", site.parse().unwrap());
+            request
+        };
+        for site in ["cross-site", "same-site"] {
+            house.send(from(site, image())).await.problem(403, "forbidden", None);
+            house.send(from(site, verify())).await.problem(403, "forbidden", None);
+        }
+        assert_eq!(models.made.load(SeqCst), 0);
+        for site in ["same-origin", "none"] {
+            house.send(from(site, image())).await.ok();
+            house.send(from(site, verify())).await.ok();
+        }
+    });
+}
+
+/// A model of the captions of each kind.
+struct Two;
+
+impl Models for Two {
+    fn of(&self, _: &Index, modality: &str) -> Result<usize, String> {
+        Ok(usize::from(modality == "sbert-text"))
+    }
+
+    fn sees(&self, _: usize) -> bool {
+        false
+    }
+
+    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, String> {
+        let row = index().catalog.find_any_type(&text.into()).ok_or("no such text")?;
+        let modality = ["clip-text", "sbert-text"][model];
+        vector_of(index(), row, modality, modality).map_err(|e| e.to_string())
+    }
+
+    fn image(&self, _: usize, _: &[u8]) -> Result<Vec<f32>, String> {
+        Err("no image".into())
+    }
+}
+
+/// The fear: a vector that was there when a request was looked at first, and is gone when it is answered.
+#[test]
+fn what_is_kept_may_go_while_the_rest_is_made() {
+    let waived = ["words", "days", "entity_count", "pictured_person", "person_box", "shared_person", "place"];
+    let asked = json!({ "split": SPLITS[2], "text": "4", "waive": waived });
+    let mut all = Vec::new();
+    for most in [0, 1, 2] {
+        let house = House::with(|config| config.limits.encodings = most, Some(Arc::new(Two)));
+        // One that is kept pushes the other out, each time.
+        all.extend((0..3).map(|_| block(house.ask("/v1/query", asked.clone())).ok()["results"].clone()));
+    }
+    assert!(all[0].as_array().is_some_and(|results| !results.is_empty()), "{all:?}");
+    assert!(all.iter().all(|results| *results == all[0]), "{all:?}");
+}
+
+/// A form without a file takes its room among the bodies for as long as it is worked at.
+#[test]
+fn a_form_that_waits_for_a_model_keeps_its_room() {
+    let (house, models) = house(|config| {
+        (config.limits.body_bytes, config.limits.image_bytes, config.limits.bodies_bytes) = (4096, 4096, 4096);
+    });
+    let house = Arc::new(house);
+    block(async {
+        let caption = format!("slow {}", "x".repeat(2500));
+        let ask = json!({ "caption": caption, "image_id": index().catalog.id(Row(0)) }).to_string();
+        let (there, slow) = (Arc::clone(&house), form(&[("ask", None, ask.as_bytes())]));
+        let slow = tokio::spawn(async move { there.send(slow).await });
+        while models.waiting.load(SeqCst) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        let other = json!({ "modality": "clip-image", "text": "y".repeat(2000) });
+        house.ask("/v1/query", other.clone()).await.problem(503, "overloaded", None);
+        models.open_the_gate();
+        slow.await.unwrap().ok();
+        house.ask("/v1/query", other).await.problem(422, "invalid", Some("text"));
+    });
+}
+
 #[test]
 fn a_caption_that_is_verified_is_encoded_too() {
     let (house, models) = house(|_| {});

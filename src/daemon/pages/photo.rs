@@ -1,11 +1,10 @@
 //! A photograph that a form brings: read from it, shown on the page that answers, and kept nowhere.
 
 use super::super::encoding::Models;
-use super::super::problem::{Kind, Problem};
+use super::super::problem::Problem;
 use super::super::state::{Served, State};
 use super::super::uploads::{self, File};
 use super::form::Form;
-use super::signin::from_elsewhere;
 use super::text;
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -26,11 +25,8 @@ pub(super) struct Photo {
     pub link: Option<String>,
 }
 
-/// What a form brings. Forms of other sites are not answered: encoding is work.
+/// What a form brings.
 pub(super) async fn sent(state: &State, headers: &HeaderMap, body: Body) -> Result<(Form, File), Problem> {
-    if from_elsewhere(headers) {
-        return Err(Problem::new(Kind::Forbidden, "this form was sent from another site"));
-    }
     let sent = uploads::read(headers, body, state, FIELD).await?;
     let file = sent.file.ok_or_else(|| Problem::invalid(FIELD, "no photo was chosen; go back, and choose one"))?;
     Ok((Form::of(sent.fields), file))

@@ -5,7 +5,7 @@
 //! scripts' reach (`HttpOnly`), and allows what the token for asking allows, by GET and by the forms of the pages,
 //! which only ask: nothing that another site could make a browser do changes anything. Sessions end after half a day, and with the process.
 
-use super::super::auth::Access;
+use super::super::auth::{Access, own_page};
 use super::super::bodies;
 use super::super::problem::{Kind, Problem};
 use super::super::state::State;
@@ -102,8 +102,8 @@ pub(super) async fn page(uri: Uri) -> Response {
 }
 
 pub(super) async fn sign_in(extract::State(state): Daemon, headers: HeaderMap, body: Body) -> Response {
-    if from_elsewhere(&headers) {
-        return problem_page(&Problem::new(Kind::Forbidden, "this form was sent from another site"));
+    if let Err(problem) = own_page(&headers) {
+        return problem_page(&problem);
     }
     let body = match bodies::read(body, &state).await {
         Ok(body) => body,
@@ -132,17 +132,12 @@ pub(super) async fn sign_in(extract::State(state): Daemon, headers: HeaderMap, b
 }
 
 pub(super) async fn sign_out(extract::State(state): Daemon, headers: HeaderMap) -> Response {
-    if from_elsewhere(&headers) {
-        return problem_page(&Problem::new(Kind::Forbidden, "this form was sent from another site"));
+    if let Err(problem) = own_page(&headers) {
+        return problem_page(&problem);
     }
     state.sessions.end(&headers);
     let to = format!("/signin?{}", query(&[("next", "/")]));
     redirected(&to, &format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{}", secure(&headers)))
-}
-
-/// Browsers say whose page a form was on.
-pub(super) fn from_elsewhere(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 /// Behind a proxy that speaks TLS the cookie is for TLS only.
