@@ -8,7 +8,8 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Pixels of an image that is sent: three times those of the largest press photographs, and 150 MB when decoded.
+/// Pixels of an image that is sent: three times those of the largest press photographs, and 150 MB when decoded
+/// (four times that while a JPEG of many scans is put together).
 const MOST_PIXELS: usize = 50_000_000;
 
 /// Models, open.
