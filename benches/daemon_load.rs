@@ -11,7 +11,10 @@
 //! sent and got no whole answer, unless it found a connection that was idle and closed: that one is asked again. `--either`: texts that
 //! never stand in one answer; answers with both are counted as mixed.
 //!
-//! One JSON line: how many of each status, percentiles of all answers and of the good (2xx) alone, of the refused (503) from when they
+//! A generator that is refused, or has too few connections, falls behind and sends what was due when the time is over; so goodput counts
+//! the good answers that came between the end of the warm-up and the end of the load, by the clock, and nothing that came later.
+//!
+//! One JSON line: goodput and answers of every kind a second in that time, how many of each status, percentiles of all answers and of the good (2xx) alone, of the refused (503) from when they
 //! were sent, how late requests were sent (where not all connections were busy: the generator's own fault), and its CPU time. See `peers_daemon.py`, which pins both sides.
 
 use serde_json::{Value, json};
@@ -119,6 +122,8 @@ struct Seen {
     /// Status and microseconds since it was due.
     answers: Vec<(u16, u64)>,
     late: Vec<u64>,
+    /// Good answers, and all, that came in the time of the load, whenever they were due.
+    in_time: [u64; 2],
     /// Microseconds from sending to a refusal.
     refused: Vec<u64>,
     dropped: u64,
@@ -207,6 +212,10 @@ fn main() -> Outcome<()> {
                 }
                 match reply {
                     Ok(Reply::Answered { status }) => {
+                        if (begin..end).contains(&start.elapsed()) {
+                            seen.in_time[0] += u64::from((200..300).contains(&status));
+                            seen.in_time[1] += 1;
+                        }
                         if counted {
                             seen.answers.push((status, due.elapsed().as_micros() as u64));
                             seen.late.push(late.as_micros() as u64);
@@ -245,11 +254,11 @@ fn main() -> Outcome<()> {
     answers.iter().for_each(|(status, _)| *statuses.entry(status.to_string()).or_default() += 1);
     let either: Vec<u64> = (0..3).map(|i| all.iter().map(|s| s.either[i]).sum()).collect();
     let of = |keep: &dyn Fn(u16) -> bool| percentiles(answers.iter().filter(|a| keep(a.0)).map(|a| a.1).collect());
-    let good = answers.iter().filter(|a| (200..300).contains(&a.0)).count();
+    let per_second = |i: usize| all.iter().map(|s| s.in_time[i]).sum::<u64>() as f64 / seconds;
     println!(
         "{}",
         json!({
-            "rate": rate, "seconds": took, "connections": connections, "good_per_second": good as f64 / took,
+            "rate": rate, "seconds": took, "connections": connections, "good_per_second": per_second(0), "answers_per_second": per_second(1),
             "statuses": statuses, "dropped": all.iter().map(|s| s.dropped).sum::<u64>(), "either": either[..2], "mixed": either[2],
             "answers": of(&|_| true), "good": of(&|s| (200..300).contains(&s)), "refused_after_sending": percentiles(all.iter().flat_map(|s| s.refused.iter().copied()).collect()),
             "sent_late": percentiles(all.iter().flat_map(|s| s.late.iter().copied()).collect()),

@@ -41,10 +41,11 @@ def export(model_dir, to):
             kinds = torch.zeros_like(input_ids)
             return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=kinds).last_hidden_state
 
-    ids = torch.ones((2, 9), dtype=torch.int64)
+    # Two tensors: of one tensor given twice the exporter makes one input, and the mask would be read from the token numbers.
+    ids, mask = (torch.ones((2, 9), dtype=torch.int64) for _ in range(2))
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
     shapes = {"input_ids": {0: batch, 1: length}, "attention_mask": {0: batch, 1: length}}
-    torch.onnx.export(Rows(), (ids, ids), to, input_names=["input_ids", "attention_mask"], dynamic_shapes=shapes, dynamo=True)
+    torch.onnx.export(Rows(), (ids, mask), to, input_names=["input_ids", "attention_mask"], dynamic_shapes=shapes, dynamo=True)
 
 
 def batches(tokens, size=32):
