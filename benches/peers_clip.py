@@ -4,10 +4,11 @@ weights and the real vocabulary.
 
     cargo build --release && python3 benches/peers_clip.py --captions captions.csv --photos DIR
 
-Written to target/clip-peer: a model folder as a hub would hold it (600 MB), and reference.json with the vectors that clippie makes of 120
-captions and 60 photographs. `mispair doctor --reference` then compares: every cosine must be 0.9999 or more. Pixels are prepared by
-Pillow (shortest side to 224, bicubic, centre), so the decoders of JPEG, the resampling and the towers are compared together; so are all
-captions' tokens, which must be equal. Peers are installed into target/encode-venv.
+Written to target/clip-peer: a model folder as a hub would hold it (600 MB), and reference.json with the tokens that clippie makes of all
+captions, and its vectors of 120 of them and of 60 photographs. `mispair doctor --reference` then compares: tokens must be equal, every
+cosine 0.9999 or more. Pixels are prepared by Pillow (shortest side to 224, bicubic, centre), so the decoders of JPEG, the resampling and
+the towers are compared together; and once more without decoders that may differ, the photographs being written as PNG first. Peers
+are installed into target/encode-venv.
 """
 
 import argparse
@@ -116,26 +117,33 @@ def main():
 
     rows = [row["caption"] for row in csv.DictReader(open(args.captions, newline=""))]
     chosen = [c for c in rows[:: max(1, len(rows) // 130)] if len(list(tokeniser.encode(c))) <= 75][:120]
-    vectors = [m.encode_text(c, text) for c in chosen]
-    reference = {"texts": [{"text": c, "vector": v.tolist()} for c, v in zip(chosen, vectors)], "images": []}
+    vectors = {c: m.encode_text(c, text) for c in chosen}
+    tokens = lambda c: [49406, *tokeniser.encode(c), 49407]
+    cut = lambda t: t if len(t) <= 77 else [*t[:76], 49407]
+    reference = {"texts": [{"text": c, "tokens": cut(tokens(c))} | ({"vector": vectors[c].tolist()} if c in vectors else {}) for c in rows], "images": []}
+    lossless = {"images": []}
     names = sorted(n for n in os.listdir(args.photos) if n.lower().endswith((".jpg", ".jpeg", ".png")))
     for name in names[:: max(1, len(names) // 60)][:60]:
         path = os.path.abspath(os.path.join(args.photos, name))
-        photo = Image.open(path).convert("RGB")
-        w, h = photo.size
+        whole = Image.open(path).convert("RGB")
+        w, h = whole.size
         size = (224, 224 * h // w) if w <= h else (224 * w // h, 224)
-        photo = photo.resize(size, Image.Resampling.BICUBIC)
+        photo = whole.resize(size, Image.Resampling.BICUBIC)
         left, top = (size[0] - 224) // 2, (size[1] - 224) // 2
         v = m.encode_image(photo.crop((left, top, left + 224, top + 224)), image)
         reference["images"].append({"path": path, "vector": v.tolist()})
-    json.dump(reference, open(os.path.join(OUT, "reference.json"), "w"))
-    tokens = [[49406, *tokeniser.encode(c), 49407] for c in rows]
-    json.dump({"texts": rows, "tokens": [t if len(t) <= 77 else [*t[:76], 49407] for t in tokens]}, open(os.path.join(OUT, "tokens.json"), "w"))
-    for kind, made in (("texts", np.array(vectors)), ("images", np.array([i["vector"] for i in reference["images"]]))):
+        png = os.path.join(OUT, f"{len(lossless['images'])}.png")
+        whole.save(png)
+        lossless["images"].append({"path": png, "vector": v.tolist()})
+    for name, made in (("reference", reference), ("lossless", lossless)):
+        json.dump(made, open(os.path.join(OUT, f"{name}.json"), "w"))
+    for kind, made in (("texts", np.array(list(vectors.values()))), ("images", np.array([i["vector"] for i in reference["images"]]))):
         unit = made / np.linalg.norm(made, axis=1, keepdims=True)
         apart = (unit @ unit.T)[np.triu_indices(len(unit), 1)]
         print(f"{len(unit)} {kind}: cosines between different ones {apart.min():.3f} to {apart.max():.3f}", flush=True)
-    subprocess.check_call([args.mispair, "doctor", "--model", OUT, "--reference", os.path.join(OUT, "reference.json")])
+    for name in ("reference", "lossless"):
+        print(f"{name}.json", flush=True)
+        subprocess.check_call([args.mispair, "doctor", "--model", OUT, "--reference", os.path.join(OUT, f"{name}.json")])
 
 
 main()

@@ -318,7 +318,7 @@ def main():
         recall = lambda rows: float(np.mean([(x[r] @ q[i] >= truth[i] - 1e-6).mean() for i, r in enumerate(rows)]))
         our_recall = recall(rows)
         idle(server, found)
-        for connections in (256, 1024):
+        for connections in (256, 1000):
             overload(server, bodies["by_id"], top, 5, connections, found)
     print(f"\nwhat HTTP costs: {idle_one['good']['p50_us'] - np.median(inside):.0f} µs: {idle_one['good']['p50_us']} µs a request (p50, 100/s, one connection), {np.median(inside):.0f} of them the library's own\n")
     index = hnswlib.Index("ip", 512)

@@ -9,6 +9,8 @@ Whatever writes (build, match, match --chunk, merge, and embed where there is on
 and again, and is disturbed:
 
   kills    kill -9 at random times
+  reload   kill -9 at random times of a build, of the daemon that is told to reload all the while, or of both: every answer is the old
+           index's or the new one's, and so is that of the daemon that is started next
   faults   EIO, ENOSPC, EINTR and SIGKILL at every single write, fsync and rename, by strace
   power    the calls of one run, recorded by strace: what is renamed into place was brought to the disk before, and the folder after it.
            The run is then replayed without what was never brought to the disk. To show that the check can fail, it is done again as
@@ -19,7 +21,7 @@ After each: what is there is the old or the new, whole and nothing between; an e
 the next run goes well, and leaves none. MISPAIR_BIN: the binary (default: target/release/mispair). faults and power need strace, full
 needs leave to mount.
 """
-import argparse, hashlib, os, random, re, shutil, signal, subprocess, sys, tempfile, time
+import argparse, hashlib, http.client, json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -172,6 +174,88 @@ def kills(case, wanted, chance):
             case.recover(f"kill {killed}")
     case.recover("the last kill")
     return f"{killed} kills, after {new} of them the new was there; {finished} runs were faster than theirs"
+
+
+class Daemon:
+    """`mispair serve` over a target, and one question that old and new answer differently."""
+
+    def __init__(self, target):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.process = subprocess.Popen([BINARY, "serve", target, "--listen", f"127.0.0.1:{self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until = time.monotonic() + 30
+        while self.answer() is None:
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.process.kill()
+                sys.exit(f"the daemon does not answer: {self.process.stderr.read().decode()}")
+            time.sleep(0.002)
+
+    def answer(self):
+        """Which index answers, and what it finds; None: nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", "/v1/indexes")
+            checksum = json.load(connection.getresponse())["indexes"][0]["checksum"]
+            connection.request("POST", "/v1/vectors:search", json.dumps({"modality": "clip-image", "vector": [1.0] * 512, "k": 5}), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            found = json.load(response)
+            return (response.status, checksum), json.dumps(found.get("results", found))
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+        finally:
+            connection.close()
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def reload(case, wanted, chance):
+    known = {}
+    for make in (case.restore, lambda: case.recover("nothing")):
+        make()
+        daemon = Daemon(case.target)
+        ((status, checksum), found) = daemon.answer()
+        daemon.kill()
+        if status != 200:
+            sys.exit(f"reload: {status} {found}")
+        known[found] = checksum
+    if len(known) != 2:
+        sys.exit("reload: old and new answer alike, so nothing can be told apart")
+    killed = answers = new = 0
+    while killed < wanted:
+        case.restore()
+        daemon, build = Daemon(case.target), subprocess.Popen(case.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        begin, whom = time.monotonic(), chance.choice(["build", "daemon", "both"])
+        ends = {name: begin + chance.uniform(0, 1.2 * case.seconds) for name in ("build", "daemon") if whom in (name, "both")}
+        while ends or build.poll() is None:
+            now = time.monotonic()
+            for name in [name for name, end in ends.items() if end <= now]:
+                del ends[name]
+                process = dict(build=build, daemon=daemon.process)[name]
+                killed += process.poll() is None
+                process.kill()
+            if daemon.process.poll() is None:
+                daemon.process.send_signal(signal.SIGHUP)
+                answer = daemon.answer()
+                if answer is None and "daemon" not in ends and whom != "build":
+                    continue
+                if answer is None or answer[0][0] != 200 or answer[1] not in known:
+                    sys.exit(f"reload, kill {killed} of the {whom}: an answer that is neither the old nor the new: {answer}")
+                answers += 1
+            time.sleep(chance.uniform(0, 0.01))
+        build.wait()
+        daemon.kill()
+        case.check(f"kill {killed} of the {whom}, reloading")
+        after = Daemon(case.target)
+        (_, checksum), found = after.answer()
+        after.kill()
+        if known.get(found) != checksum:
+            sys.exit(f"reload: after kill {killed} of the {whom} the next daemon answers neither as the old nor as the new: {found}")
+        new += state(case.target) == case.new
+    case.recover("the last kill")
+    return f"{killed} kills, {answers} answers meanwhile, all of the old or the new; after {new} of the runs the new was there"
 
 
 def strace(*words):
@@ -369,12 +453,12 @@ def full(case, most):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["kills", "faults", "power", "full", []], help="default: all")
+    parser.add_argument("what", nargs="*", choices=["kills", "reload", "faults", "power", "full", []], help="default: all")
     parser.add_argument("--quick", action="store_true", help="a few of each")
     parser.add_argument("--kills", type=int, default=600, help="in all (default 600)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    what = args.what or ["kills", "faults", "power", "full"]
+    what = args.what or ["kills", "reload", "faults", "power", "full"]
     if {"faults", "power"} & set(what) and not shutil.which("strace"):
         sys.exit("strace is not here: apt-get install strace")
     chance, start = random.Random(args.seed), time.time()
@@ -384,9 +468,11 @@ def main():
         for case in all:
             case.prepare(dir / case.name)
             each = -(-(12 if args.quick else args.kills) // len(all))
-            jobs = {"kills": lambda: kills(case, each, chance), "faults": lambda: faults(case, 9 if args.quick else 1), "power": lambda: power(case), "full": lambda: full(case, 60)}
+            jobs = {"kills": lambda: kills(case, each, chance), "reload": lambda: reload(case, each, chance), "faults": lambda: faults(case, 9 if args.quick else 1), "power": lambda: power(case), "full": lambda: full(case, 60)}
             for job in what:
                 if args.quick and job == "full" and case.name != "part":
+                    continue
+                if job == "reload" and case.name != "build":
                     continue
                 # What embed goes on with is written beside its target and removed: nothing that this check could judge.
                 if job == "power" and case.name == "embed":

@@ -209,9 +209,24 @@ fn an_index_is_asked_by_words_and_by_its_own_encoder_alone() {
     .ok();
     let checks = &well.json_lines()[0];
     let found = |what: &str| checks.as_array().unwrap().iter().find(|c| c["what"] == what).unwrap()["result"].clone();
-    for what in ["index", "model", "reference texts", "clip-text encoded again", "clip-image encoded again"] {
+    for what in [
+        "index",
+        "model",
+        "reference tokens",
+        "reference texts",
+        "reference images",
+        "clip-text encoded again",
+        "clip-image encoded again",
+    ] {
         assert_eq!(found(what), "ok", "{checks}");
     }
+    fs::write(
+        at.join("tokens.json"),
+        r#"{"texts": [{"text": "A dog runs on the beach.", "tokens": [525, 353, 526]}]}"#,
+    )
+    .unwrap();
+    let ill = doctor(&["--model", &clip, "--reference", "tokens.json"]);
+    assert!(ill.code == Some(1) && ill.err.contains("1 of") && ill.err.contains("reference tokens"), "{}", ill.err);
     // Vectors of captions in the place of those of images.
     fs::write(at.join("corpus.toml"), corpus(&format!("encoder = {encoder}")).replace("image/vectors", "text/vectors"))
         .unwrap();
@@ -283,6 +298,21 @@ fn served(at: &Path, clip: &str, bert: &str, text: &str) {
     let (_, body) = there.split_once("\r\n\r\n").unwrap();
     let there: Value = serde_json::from_str(body).unwrap();
     assert_eq!(here.json_lines()[0]["results"], there["results"], "{there}");
+    let sent = ["named", "--url", &address, "--modality", "clip-image", "--image", "p/1.jpg"];
+    assert_eq!(here.json_lines()[0]["results"], query(&sent).ok().json_lines()[0]["results"]);
+    query(&["named", "--url", &address, "--modality", "clip-image", "--image", "captions.csv"])
+        .fails(1, &["captions.csv", "neither JPEG"]);
+    query(&["named", "--url", &address, "--split", "semantics_clip_text_image", "--image", "p/1.jpg"])
+        .fails(2, &["--modality"]);
+    query(&["named", "--modality", "clip-image", "--image", "p/1.jpg"]).fails(2, &["--model"]);
+    let verify = |args: &[&str]| {
+        let caption = ["--caption", text, "--image", "p/1.jpg", "--format", "json"];
+        common::run_command(command().current_dir(at).args(["verify", "--archive", "named"]).args(args).args(caption))
+    };
+    let (here, there) = (verify(&["--model", clip]).ok(), verify(&["--url", &address]).ok());
+    assert!(here.json_lines()[0]["evidence"].as_array().unwrap().len() > 2);
+    assert_eq!(here.json_lines()[0]["evidence"], there.json_lines()[0]["evidence"]);
+    assert_eq!(here.json_lines()[0]["verdict"], there.json_lines()[0]["verdict"]);
     let none = ask(socket, path.into(), b"GIF89a no photograph");
     assert!(none.starts_with("HTTP/1.1 422") && none.contains("neither JPEG"), "{none}");
     let page = ask(socket, "GET /?index=named&by=text&text=a+dog&in=modality:clip-image".into(), b"");

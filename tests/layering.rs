@@ -332,6 +332,27 @@ fn every_folder_has_a_table_of_contents() {
     }
 }
 
+/// Comments, messages and pages send people to scripts and tests: what they name must be there.
+#[test]
+fn files_that_are_named_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = ["README.md", "benches/NUMBERS.md", "contrib/THREATS.md", "indexes/FORMAT.md", "Cargo.toml"];
+    let mut texts: Vec<_> =
+        pages.iter().map(|page| ((*page).to_owned(), fs::read_to_string(root.join(page)).unwrap())).collect();
+    texts.extend(sources().into_iter().map(|s| (s.path, s.text)));
+    let mut named = 0;
+    for (place, text) in texts {
+        let paths =
+            text.split(|c: char| !c.is_ascii_alphanumeric() && !"_./-".contains(c)).map(|word| word.trim_matches('.'));
+        let ours = |path: &&str| ["benches/", "contrib/", "tests/"].iter().any(|folder| path.starts_with(folder));
+        for path in paths.filter(ours).filter(|path| Path::new(path).extension().is_some()) {
+            named += 1;
+            assert!(root.join(path).exists(), "{place}: {path} is not there");
+        }
+    }
+    assert!(named > 30, "{named}");
+}
+
 #[test]
 fn the_reader_of_sources_reads() {
     let text =

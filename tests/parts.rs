@@ -194,8 +194,17 @@ fn what_is_none_of_ours_is_not_replaced() {
     part(&HERE.newsroom, SETTINGS, 1, &at).ok();
 
     // With leave or without.
-    fs::write(&at, "Dear diary, this is longer than a header and no part of anything.").unwrap();
-    part(&HERE.newsroom, &format!("{SETTINGS} --force"), 0, &at).fails(1, &["0.part", "is no part made by"]);
+    let catalog = fs::read(HERE.newsroom.join("catalog.mispair")).unwrap();
+    for foreign in [&b"Dear diary, this is longer than a header and no part of anything."[..], b"42\n", b"x", &catalog]
+    {
+        fs::write(&at, foreign).unwrap();
+        part(&HERE.newsroom, &format!("{SETTINGS} --force"), 0, &at).fails(1, &["0.part", "is no part made by"]);
+        assert_eq!(fs::read(&at).unwrap(), foreign);
+    }
+    let mut older = bytes.clone();
+    older[8] ^= 1;
+    fs::write(&at, &older).unwrap();
+    part(&HERE.newsroom, SETTINGS, 0, &at).fails(1, &["0.part", "format version", "--force"]);
     fs::remove_file(&at).unwrap();
     fs::create_dir(&at).unwrap();
     part(&HERE.newsroom, &format!("{SETTINGS} --force"), 0, &at).fails(1, &["0.part", "not a regular file"]);
@@ -251,7 +260,7 @@ fn parts_that_do_not_make_a_dataset() {
         refused(&all, &["1.part", "match --chunk"]);
     }
     fs::copy(HERE.newsroom.join("catalog.mispair"), place).unwrap();
-    refused(&all, &["1.part", "kind of file 2, expected 6"]);
+    refused(&all, &["1.part", "not a part"]);
     fs::remove_file(place).unwrap();
     refused(&all, &["1.part", "No such file"]);
     fs::write(place, &good).unwrap();

@@ -184,6 +184,7 @@ Examples:
   mispair query indexes/news --split semantics_clip_text_image --vector caption.npy --meta facts.json
   mispair query --url http://127.0.0.1:7400 --split semantics_clip_text_text --id 42
   mispair query indexes/news --modality clip-image --model clip-vit-base-patch32 --text \"a dog on a beach\"
+  mispair query --url http://127.0.0.1:7400 --modality clip-image --image photo.jpg
 
 A query file of two dimensions is a batch: one JSON document a line. FACTS.json holds what the rules need to know of a
 caption from outside, as in a metadata file, for example
@@ -211,8 +212,8 @@ pub struct Query {
     /// A caption, encoded by --model, which must be the encoder that the index names; with --url by the daemon's.
     #[arg(long, group = "who")]
     pub text: Option<String>,
-    /// An image file, encoded by --model.
-    #[arg(long, value_name = "FILE", group = "who", requires = "model")]
+    /// An image file, encoded by --model; with --url, and a --modality, by the daemon's.
+    #[arg(long, value_name = "FILE", group = "who")]
     pub image: Option<PathBuf>,
     /// The folder of the model that made the index's vectors.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["id", "vector", "url"])]

@@ -68,7 +68,8 @@ pub struct Doctor {
     /// A model's folder.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// {\"texts\": [{\"text\", \"vector\"}], \"images\": [{\"path\", \"vector\"}]}: the model must come within a cosine of 0.9999.
+    /// {\"texts\": [{\"text\", \"tokens\", \"vector\"}], \"images\": [{\"path\", \"vector\"}]}, of the model's own software: tokens must be
+    /// the same, vectors within a cosine of 0.9999; either may be left out. contrib/reference_vectors.py writes it.
     #[arg(long, value_name = "FILE.json", requires = "model")]
     pub reference: Option<PathBuf>,
     /// The folder that the index's image paths are relative to.

@@ -2,7 +2,7 @@
 
 use super::args::Format;
 use super::args_models::Doctor;
-use super::render::{bytes, count, table};
+use super::render::{bytes, count, line, table};
 use crate::encode::pixels::{Pixels, decode};
 use crate::encode::{self, Encoder, Identity};
 use crate::index::{Index, Modality};
@@ -36,7 +36,7 @@ enum Outcome {
     Fail,
 }
 
-/// Vectors that another implementation made of the same model.
+/// What another implementation made of the same model: vectors, and what it read of the texts.
 #[derive(Debug, Deserialize)]
 struct Reference {
     #[serde(default)]
@@ -48,7 +48,8 @@ struct Reference {
 #[derive(Debug, Deserialize)]
 struct ReferenceText {
     text: String,
-    vector: Vec<f32>,
+    tokens: Option<Vec<u32>>,
+    vector: Option<Vec<f32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -159,9 +160,22 @@ fn references(path: &Path, encoder: &dyn Encoder, checks: &mut Vec<Check>) -> Re
             path.display()
         );
     }
-    if !reference.texts.is_empty() {
-        let texts: Vec<&str> = reference.texts.iter().map(|t| t.text.as_str()).collect();
-        let theirs: Vec<Vec<f32>> = reference.texts.iter().map(|t| t.vector.clone()).collect();
+    let cut: Vec<(&ReferenceText, &Vec<u32>)> =
+        reference.texts.iter().filter_map(|t| Some((t, t.tokens.as_ref()?))).collect();
+    if !cut.is_empty() {
+        let other = cut.iter().map(|(t, theirs)| (t, *theirs, encoder.tokens(&t.text).0));
+        let other = other.into_iter().find(|(_, theirs, ours)| *theirs != ours);
+        let (result, detail) = match other {
+            None => (Outcome::Ok, format!("{} texts, the same tokens", count(cut.len()))),
+            Some((t, theirs, ours)) => {
+                (Outcome::Fail, format!("{:?}: {theirs:?} expected, got {ours:?}", line(&t.text, 60)))
+            }
+        };
+        push(checks, "reference tokens", result, detail);
+    }
+    let (texts, theirs): (Vec<&str>, Vec<Vec<f32>>) =
+        reference.texts.iter().filter_map(|t| Some((t.text.as_str(), t.vector.clone()?))).unzip();
+    if !texts.is_empty() {
         compare("reference texts", encoder.texts(&texts), &theirs, encoder.identity(), NEAR, checks);
     }
     if !reference.images.is_empty() {

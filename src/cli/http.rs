@@ -31,6 +31,7 @@ const LONGEST_OF_OTHERS: u64 = 1 << 20;
 const RETRIES: u32 = 3;
 /// The longest pause before that, whatever the daemon wishes.
 const PAUSE: u64 = 5;
+const JSON: &str = "application/json";
 
 /// One daemon. Threads may share it; connections are kept and used again.
 pub(super) struct Daemon {
@@ -119,10 +120,55 @@ impl Daemon {
 
     /// Sends a document and reads the answer; asks again where the daemon has too much to do.
     pub fn post<T: DeserializeOwned>(&self, path: &str, document: &impl Serialize) -> Result<T, HttpError> {
-        let body = serde_json::to_string(document).map_err(|e| self.unheard(e.to_string()))?;
+        self.ask(path, &[], JSON, &self.written(document)?)
+    }
+
+    /// Sends an image's file; settings go into the address.
+    pub fn post_image<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        settings: &[(&str, String)],
+        image: &[u8],
+    ) -> Result<T, HttpError> {
+        self.ask(path, settings, "application/octet-stream", image)
+    }
+
+    /// Sends a document and an image's file, as the fields `ask` and `image` of a form.
+    pub fn post_form<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        document: &impl Serialize,
+        image: &[u8],
+    ) -> Result<T, HttpError> {
+        let document = self.written(document)?;
+        let boundary = boundary(&[&document, image]);
+        let part = format!("--{boundary}\r\nContent-Disposition: form-data; name=");
+        let body = [
+            format!("{part}\"ask\"\r\n\r\n").as_bytes(),
+            &document,
+            format!("\r\n{part}\"image\"; filename=\"image\"\r\n\r\n").as_bytes(),
+            image,
+            format!("\r\n--{boundary}--\r\n").as_bytes(),
+        ]
+        .concat();
+        self.ask(path, &[], &format!("multipart/form-data; boundary={boundary}"), &body)
+    }
+
+    fn written(&self, document: &impl Serialize) -> Result<Vec<u8>, HttpError> {
+        serde_json::to_vec(document).map_err(|e| self.unheard(e.to_string()))
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        settings: &[(&str, String)],
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<T, HttpError> {
         let mut tries = 0;
         loop {
-            let (status, headers, bytes) = self.send(path, &body).map_err(|e| self.unheard(reason(&e)))?;
+            let (status, headers, bytes) =
+                self.send(path, settings, media_type, body).map_err(|e| self.unheard(reason(&e)))?;
             if status == 200 {
                 return serde_json::from_slice(&bytes).map_err(|e| {
                     self.unheard(format!("the answer is not one of mispair {}: {e}", env!("CARGO_PKG_VERSION")))
@@ -140,9 +186,16 @@ impl Daemon {
         }
     }
 
-    fn send(&self, path: &str, body: &str) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
+    fn send(
+        &self,
+        path: &str,
+        settings: &[(&str, String)],
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
         let mut request = self.agent.post(format!("{}{path}", self.base));
-        request = request.header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, "application/json");
+        request = request.query_pairs(settings.iter().map(|(name, value)| (*name, value)));
+        request = request.header(header::CONTENT_TYPE, media_type).header(header::ACCEPT, JSON);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -173,7 +226,7 @@ impl Endpoint {
     /// The body of a good answer, or what went wrong in a few words.
     pub fn post(&self, path: &str, body: &str) -> Result<Vec<u8>, String> {
         let mut request = self.agent.post(format!("{}{path}", self.base));
-        request = request.header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, "application/json");
+        request = request.header(header::CONTENT_TYPE, JSON).header(header::ACCEPT, JSON);
         if let Some(key) = &self.key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
@@ -205,6 +258,13 @@ fn config(answer: Duration) -> Config {
         .max_idle_connections_per_host(64)
         .user_agent(concat!("mispair/", env!("CARGO_PKG_VERSION")))
         .build()
+}
+
+/// A line that stands in none of the parts of a form.
+fn boundary(parts: &[&[u8]]) -> String {
+    let free = |line: &String| parts.iter().all(|part| part.windows(line.len()).all(|w| w != line.as_bytes()));
+    let mut lines = (0u64..).map(|n| format!("mispair-{n:016x}"));
+    lines.find(free).unwrap_or_default()
 }
 
 /// Seconds that the daemon wishes to be left alone.
@@ -324,6 +384,13 @@ mod tests {
         ] {
             assert!(checked("--url", url).unwrap_err().to_string().contains(word), "{url}");
         }
+    }
+
+    #[test]
+    fn boundaries_stand_in_no_part() {
+        let first = boundary(&[b"", b"mispair"]);
+        assert_eq!(first, "mispair-0000000000000000");
+        assert_eq!(boundary(&[b"{}", format!("a {first} b").as_bytes()]), "mispair-0000000000000001");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn given(args: &Query, index: &Index, modality: &str) -> Result<Vec<G
     }
     let Some(model) = &args.model else {
         return Err(usage(
-            "a --text is encoded by the model that made the index's vectors: name its folder with --model",
+            "a --text or an --image is encoded by the model that made the index's vectors: name its folder with --model",
         ));
     };
     let encoder = encoder_of(model, index, modality)?;

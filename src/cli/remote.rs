@@ -2,7 +2,7 @@
 //!
 //! | asked | by |
 //! |---|---|
-//! | one sample, one text | one request |
+//! | one sample, one text, one image | one request |
 //! | vectors under a split | a request each, as many at a time as there are threads |
 //! | vectors, plain | some at a time: one scan serves them all |
 
@@ -13,10 +13,11 @@ use super::query_vectors::{asked_vector, read_facts, read_rows};
 use super::usage;
 use crate::query::Answer;
 use crate::words::SampleId;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::fs;
 use std::path::Path;
 
 /// Plain queries that one request carries. A daemon that takes fewer is asked for halves.
@@ -37,7 +38,10 @@ pub(super) fn answers(url: &str, args: &Query) -> Result<Vec<Answer>> {
     if let Some(text) = &args.text {
         return Ok(vec![of_text(&daemon, &settings, text, args)?]);
     }
-    let Some(path) = &args.vector else { return Err(usage("give an --id, a --vector or a --text")) };
+    if let Some(path) = &args.image {
+        return Ok(vec![of_image(&daemon, &settings, path)?]);
+    }
+    let Some(path) = &args.vector else { return Err(usage("give an --id, a --vector, a --text or an --image")) };
     let rows = read_rows(path)?;
     // JSON has no word for them.
     if let Some(row) = rows.iter().position(|vector| vector.iter().any(|x| !x.is_finite())) {
@@ -115,6 +119,24 @@ fn of_text(daemon: &Daemon, settings: &Map<String, Value>, text: &str, args: &Qu
     let asked = Asked { text: Some(text), facts: outside.written.as_ref(), ..Asked::of(settings) };
     let mut answer: Answer = daemon.post("/v1/query", &asked)?;
     answer.query = json!({ "text": text });
+    Ok(answer)
+}
+
+/// The daemon's model makes the image's vector.
+fn of_image(daemon: &Daemon, settings: &Map<String, Value>, path: &Path) -> Result<Answer> {
+    if settings.contains_key("split") {
+        return Err(usage("--image: a daemon searches a --modality by an image, and no --split"));
+    }
+    let shown = path.display().to_string();
+    let image = fs::read(path).with_context(|| shown.clone())?;
+    let written = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let asked: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), written(value))).collect();
+    let answer: Result<Answer, _> = daemon.post_image("/v1/images:search", &asked, &image);
+    let mut answer = answer.map_err(|e| match field(&e) {
+        Some("image") => anyhow!(e).context(shown.clone()),
+        _ => e.into(),
+    })?;
+    answer.query = json!({ "image": shown });
     Ok(answer)
 }
 

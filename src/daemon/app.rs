@@ -130,7 +130,9 @@ async fn observed(extract::State(state): extract::State<Arc<State>>, mut request
     let mut response = next.run(request).await;
     drop(in_flight);
     let problem = response.extensions_mut().remove::<Problem>();
-    let turned_away = problem.as_ref().is_some_and(|p| p.kind == Kind::Overloaded);
+    // A page tells its kind alone: it is written already.
+    let kind = problem.as_ref().map(|p| p.kind).or(response.extensions().get::<Kind>().copied());
+    let turned_away = kind == Some(Kind::Overloaded);
     if turned_away {
         tokio::time::sleep_until(together(tokio::time::Instant::now() + PAUSE)).await;
     }
@@ -150,7 +152,7 @@ async fn observed(extract::State(state): extract::State<Arc<State>>, mut request
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let took_us = took.as_micros() as u64;
-    let kind = problem.as_ref().map_or("", |p| p.kind.slug());
+    let kind = kind.map_or("", Kind::slug);
     match turned_away || OPEN.contains(&route.as_str()) {
         // Asked every few seconds for ever, or thousands of times a second.
         true => tracing::debug!(request_id = id, %method, route, status, took_us, problem = kind, "request"),

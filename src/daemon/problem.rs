@@ -93,6 +93,11 @@ impl Kind {
         self.row().1
     }
 
+    /// Seconds after which it may go better.
+    pub(super) fn retry_after(self) -> Option<HeaderValue> {
+        matches!(self, Kind::Overloaded | Kind::Stopping).then(|| HeaderValue::from_static("1"))
+    }
+
     /// The same for every problem of the kind.
     pub fn title(self) -> &'static str {
         self.row().2
@@ -155,10 +160,10 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.kind.retry_after() {
+            headers.insert(header::RETRY_AFTER, seconds);
+        }
         match self.kind {
-            Kind::Overloaded | Kind::Stopping => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
             Kind::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"mispair\""));
             }

@@ -114,7 +114,9 @@ impl Part {
         let file = File::open(path, Kind::Part).and_then(|f| f.verify().map(|()| f));
         let file = file.map_err(|e| match e {
             wire::Error::Damaged { what, .. } => broken(what),
-            wire::Error::Foreign { .. } => Error::at(path)(&"not a part made by `mispair match --chunk`"),
+            wire::Error::Foreign { .. } | wire::Error::Kind { .. } => {
+                Error::at(path)(&"not a part made by `mispair match --chunk`")
+            }
             wire::Error::Version { got, .. } => broken(format!("format version {got}, this program reads another")),
             wire::Error::Io { source, .. } => Error::at(path)(&source),
         })?;
@@ -160,10 +162,11 @@ impl Part {
             Ok(_) => {}
         }
         match File::open(path, Kind::Part) {
-            Err(wire::Error::Foreign { .. }) => {
+            Err(wire::Error::Foreign { .. } | wire::Error::Kind { .. }) => {
                 let what = "exists and is no part made by `mispair match --chunk`, so it is not replaced";
                 return Err(Error::at(path)(&what));
             }
+            Err(wire::Error::Version { got, .. }) => return Ok(There::Other(format!("it is of format version {got}"))),
             Err(wire::Error::Io { source, .. }) => return Err(Error::at(path)(&source)),
             _ => {}
         }

@@ -149,8 +149,8 @@ impl Encoder for ClipModel {
         Ok(tiles?.concat())
     }
 
-    fn is_cut(&self, text: &str) -> bool {
-        self.tokenizer.tokens(text).1
+    fn tokens(&self, text: &str) -> (Vec<u32>, bool) {
+        self.tokenizer.tokens(text)
     }
 }
 

@@ -70,8 +70,13 @@ pub trait Encoder: Send + Sync {
     /// [`Error::NoImages`] of a model that reads none.
     fn images(&self, images: &[Pixels]) -> Result<Vec<f32>, Error>;
 
+    /// What the model reads of a text, its opening and closing marks included; and is that less than the whole?
+    fn tokens(&self, text: &str) -> (Vec<u32>, bool);
+
     /// Is this text longer than the model reads?
-    fn is_cut(&self, text: &str) -> bool;
+    fn is_cut(&self, text: &str) -> bool {
+        self.tokens(text).1
+    }
 }
 
 /// Why nothing can be encoded.

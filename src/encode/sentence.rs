@@ -138,7 +138,7 @@ impl Encoder for SentenceModel {
         Err(Error::NoImages(self.identity.to_string()))
     }
 
-    fn is_cut(&self, text: &str) -> bool {
-        self.tokenizer.tokens(text).1
+    fn tokens(&self, text: &str) -> (Vec<u32>, bool) {
+        self.tokenizer.tokens(text)
     }
 }

@@ -111,6 +111,16 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Another kind of file of this program.
+    #[error("{}: kind of file {got}, expected {} ({wanted:?}); rebuild the index, or restore the file from a copy", path.display(), *wanted as u32)]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// The kind in the file.
+        got: u32,
+        /// The kind that was asked for.
+        wanted: Kind,
+    },
     /// Bytes of another version of this program.
     #[error("{}: format version {got}, this program reads {FORMAT_VERSION}; rebuild the index with this program", path.display())]
     Version {

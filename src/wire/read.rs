@@ -41,7 +41,7 @@ impl File {
         let map = Mapped::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
         let damaged = |what: String| Error::Damaged { path: path.into(), what };
         if map.len() < FIXED_HEADER {
-            if map.len() >= 8 && map[..8] != MAGIC {
+            if !MAGIC.starts_with(&map[..map.len().min(MAGIC.len())]) {
                 return Err(Error::Foreign { path: path.into() });
             }
             return Err(damaged(format!("{} bytes, a header has {FIXED_HEADER}", map.len())));
@@ -52,9 +52,6 @@ impl File {
         let version = u32_at(&map, 8);
         if version != FORMAT_VERSION {
             return Err(Error::Version { path: path.into(), got: version });
-        }
-        if u32_at(&map, 12) != kind as u32 {
-            return Err(damaged(format!("kind of file {}, expected {} ({kind:?})", u32_at(&map, 12), kind as u32)));
         }
         if u64_at(&map, 16) != map.len() as u64 {
             return Err(damaged(format!("{} bytes long, its header says {}", map.len(), u64_at(&map, 16))));
@@ -67,6 +64,10 @@ impl File {
         let checksum = checksum_at(&map, 32);
         if checksum != header_checksum(&map[..32], &map[FIXED_HEADER..table_end]) {
             return Err(damaged("the checksum of its header does not match".into()));
+        }
+        let got = u32_at(&map, 12);
+        if got != kind as u32 {
+            return Err(Error::Kind { path: path.into(), got, wanted: kind });
         }
         let mut table: Vec<Entry> = Vec::with_capacity(sections as usize);
         let mut end = table_end as u64;

@@ -70,10 +70,19 @@ fn so_many_wait_and_the_rest_is_turned_away() {
         }
         house.post("/v1/explain", query()).await.problem(503, "overloaded", None);
         house.post("/v1/vectors:search", query()).await.problem(503, "overloaded", None);
+        for path in ["/", "/check", "/explain?split=semantics_clip_text_text&id=0"] {
+            let page = house.get(path).await;
+            let header = |name| page.header(name);
+            assert_eq!(
+                (page.status.as_u16(), header("retry-after"), header("content-type")),
+                (503, "1", "text/html; charset=utf-8")
+            );
+            assert!(String::from_utf8_lossy(&page.bytes).contains("Too many requests at once"));
+        }
         house.get("/readyz").await.ok();
         house.get("/v1/samples/0").await.ok();
         let metrics = String::from_utf8(house.get("/metrics").await.bytes.to_vec()).unwrap();
-        assert!(metrics.contains("mispair_requests_shed_total 23\n"), "{metrics}");
+        assert!(metrics.contains("mispair_requests_shed_total 26\n"), "{metrics}");
         assert!(metrics.contains("mispair_pool_inside 4\n"));
         busy.go_on.send(()).unwrap();
         for task in waiting {

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from mispair_client import Client
 
+#: Photographs, and a tiny CLIP with random weights.
+MODELS = Path(__file__).resolve().parents[3] / "tests/fixtures/models"
 READ_TOKEN = "only-for-asking"
 ADMIN_TOKEN = "for-reloading-too"
 #: One pixel.
@@ -69,7 +71,7 @@ class Daemon:
     socket: str
 
 
-def served(desk: Desk, folder: Path, **environment: str) -> Iterator[Daemon]:
+def served(desk: Desk, folder: Path, *flags: str, **environment: str) -> Iterator[Daemon]:
     """Starts a daemon, waits until it is ready, and stops it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -79,7 +81,7 @@ def served(desk: Desk, folder: Path, **environment: str) -> Iterator[Daemon]:
     command = [binary(), "serve", str(desk.index), "--images", str(desk.images), "--listen", address]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--socket", str(path), "--log-level", "warn"], stderr=log, env={**inherited, **environment}
+            [*command, "--socket", str(path), "--log-level", "warn", *flags], stderr=log, env={**inherited, **environment}
         )
     try:
         with Client(f"http://{address}") as client:
@@ -102,6 +104,24 @@ def guarded(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Da
     """A daemon with tokens."""
     tokens = {"MISPAIR_READ_TOKEN": READ_TOKEN, "MISPAIR_ADMIN_TOKEN": ADMIN_TOKEN}
     yield from served(desk, tmp_path_factory.mktemp("guarded"), **tokens)
+
+
+@pytest.fixture(scope="session")
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon with a model that sees, over photographs that are called by their files' names."""
+    folder = tmp_path_factory.mktemp("seeing")
+    model, photos = MODELS / "clip", ["photo.jpg", "grey.jpg", "palette.png"]
+    lines = [json.dumps({"id": name, "caption": f"the caption of {name}", "image_path": name}) for name in photos]
+    (folder / "catalog.jsonl").write_text("\n".join(lines) + "\n")
+    embed = ["embed", str(folder / "catalog.jsonl"), "--model", str(model), "--quiet"]
+    run(*embed, "--out", str(folder / "text"))
+    run(*embed, "--images", str(MODELS), "--out", str(folder / "image"))
+    (folder / "corpus.toml").write_text(
+        '[corpus]\nname = "photos"\n[catalog]\nformat = "jsonl"\npath = "catalog.jsonl"\n'
+        + "".join(f'[modalities.clip-{x}]\npath = "{x}/vectors.npy"\nids = "{x}/ids.npy"\n' for x in ("text", "image"))
+    )
+    run("build", str(folder / "corpus.toml"), "--out", str(folder / "index"), "--quiet")
+    yield from served(Desk(folder / "index", MODELS), folder, "--model", str(model))
 
 
 @pytest.fixture(scope="session", params=["tcp", "unix"])

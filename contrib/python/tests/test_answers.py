@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import PNG, Daemon, Desk, run
+from conftest import MODELS, PNG, Daemon, Desk, run
 from mispair_client import Answers, Client, Find, MispairError
 
 TEXT_TEXT = "semantics_clip_text_text"
@@ -192,3 +192,22 @@ def test_threads_share_a_client(daemon: Daemon, ids: list[int]) -> None:
         answers = list(pool.map(lambda id: client.query(id=id, split=TEXT_IMAGE, k=3), ids[:60] * 3))
         assert [a.results for a in answers] == alone * 3
         assert [a.query["id"] for a in answers] == ids[:60] * 3
+
+
+def test_photographs(seeing: Daemon, tmp_path: Path) -> None:
+    photo = MODELS / "photo.jpg"
+    with Client(seeing.url) as client:
+        answer = client.search_image("clip-image", photo, k=2)
+        assert (answer.results[0].id, answer.results[0].rank) == ("photo.jpg", 1) and answer.results[0].score > 0.9999
+        assert client.search_image("clip-image", photo.read_bytes(), k=2).raw["results"] == answer.raw["results"]
+        said = client.verify(caption="a caption of ours", image=photo)
+        assert said.evidence[0].by == "image" and said.evidence[0].id == "photo.jpg"
+        same = client.verify(caption="a caption of ours", image_id="photo.jpg")
+        assert (said.verdict, said.evidence) == (same.verdict, same.evidence)
+        none = tmp_path / "none.jpg"
+        none.write_bytes(b"no image")
+        with pytest.raises(MispairError) as wrong:
+            client.search_image("clip-image", none)
+        assert (wrong.value.status, wrong.value.field) == (422, "image")
+        with pytest.raises(TypeError):
+            client.search_image("clip-image", "photo.jpg")  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ Examples:
   mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image photo.jpg --model clip-vit-base-patch32
   mispair verify --archive indexes/archive --caption 'A flood in Oslo' --image-id 42
   mispair verify --url http://127.0.0.1:7400 --id 42                           asks a daemon; --archive names its index
+  mispair verify --url http://127.0.0.1:7400 --caption 'A flood in Oslo' --image photo.jpg
   mispair verify --checks claims.json --evidence found.jsonl
   mispair verify --checks claims.json --chat http://127.0.0.1:8080/v1 --chat-model qwen2.5-7b --format json
 
@@ -46,7 +47,7 @@ pub struct Verify {
     /// One caption.
     #[arg(long, group = "what", value_name = "TEXT")]
     pub caption: Option<String>,
-    /// The vector of its image; with --model a picture (JPEG, PNG, WebP).
+    /// The vector of its image; with --model, or a daemon that has one, a picture (JPEG, PNG, WebP).
     #[arg(long, value_name = "F.npy|PICTURE", requires = "caption", conflicts_with = "image_id")]
     pub image: Option<PathBuf>,
     /// The vector of the caption; without it and without --model only captions that match are found.

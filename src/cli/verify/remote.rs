@@ -5,19 +5,25 @@ use super::super::talk::Bars;
 use super::super::usage;
 use super::files::Files;
 use super::{Answer, Question, Verify, finds, read_one};
+use crate::encode::pixels::is_image;
 use crate::evidence::{Asked, Found, Settings};
 use crate::words::SampleId;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
+use std::fs;
+use std::io::Read;
+use std::path::Path;
 
 /// What the daemon says of one question.
 pub(super) fn answer(url: &str, args: &Verify, settings: &Settings, talk: &Bars) -> Result<Answer> {
     if args.caption.is_some() && args.image.is_none() && args.image_id.is_none() {
-        return Err(usage("--caption needs its image: a vector by --image, or a sample by --image-id"));
+        return Err(usage("--caption needs its image: a picture or a vector by --image, or a sample by --image-id"));
     }
     let daemon = Daemon::at(url)?;
+    let picture = args.image.as_deref().map(picture).transpose()?.flatten();
+    let image = args.image.as_ref().filter(|_| picture.is_none());
     let mut vectors = Map::new();
-    for (modality, path) in [(&args.images, &args.image), (&args.captions, &args.text)] {
+    for (modality, path) in [(&args.images, image), (&args.captions, args.text.as_ref())] {
         if let Some(path) = path {
             vectors.insert(modality.clone(), json!(read_one(path)?));
         }
@@ -44,7 +50,11 @@ pub(super) fn answer(url: &str, args: &Verify, settings: &Settings, talk: &Bars)
     for id in typed(args.id.as_deref()) {
         for image_id in typed(args.image_id.as_deref()) {
             (ask["id"], ask["image_id"]) = (json!(id), json!(image_id));
-            match daemon.post("/v1/verify", &ask) {
+            let said = match &picture {
+                Some(file) => daemon.post_form("/v1/verify", &ask, file),
+                None => daemon.post("/v1/verify", &ask),
+            };
+            match said {
                 Err(e @ HttpError::Refused { .. }) if unknown_id(&e) => refused = refused.or(Some(e)),
                 other => return Ok(other?),
             }
@@ -52,6 +62,17 @@ pub(super) fn answer(url: &str, args: &Verify, settings: &Settings, talk: &Bars)
     }
     // Neither is there: what was tried first was more likely meant.
     Err(refused.map_or_else(|| usage("name what is to be checked: --id, or --caption"), Into::into))
+}
+
+/// What is in a file, if it is a picture by its first bytes: the daemon's model makes its vector.
+fn picture(path: &Path) -> Result<Option<Vec<u8>>> {
+    let shown = || path.display().to_string();
+    let mut head = Vec::new();
+    fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut head)).with_context(shown)?;
+    match is_image(&head) {
+        true => Ok(Some(fs::read(path).with_context(shown)?)),
+        false => Ok(None),
+    }
 }
 
 /// The ids that may be meant, the likelier first; `[None]` where none is given.

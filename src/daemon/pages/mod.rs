@@ -152,7 +152,7 @@ fn rendered(page: &impl Template) -> Result<String, Problem> {
     page.render().map_err(|e| Problem::new(Kind::Internal, e.to_string()))
 }
 
-/// A problem as a person should see it.
+/// A problem as a person should see it; the response tells the outermost layer what kind it is.
 fn problem_page(problem: &Problem) -> Response {
     let page = ProblemPage {
         frame: Frame::new(problem.kind.title(), ""),
@@ -160,10 +160,13 @@ fn problem_page(problem: &Problem) -> Response {
         detail: problem.detail.clone(),
         again: matches!(problem.kind, Kind::Overloaded | Kind::Stopping | Kind::Timeout),
     };
-    match page.render() {
-        Ok(text) => html(problem.kind.status(), text),
-        Err(_) => problem.clone().into_response(),
+    let Ok(text) = page.render() else { return problem.clone().into_response() };
+    let mut response = html(problem.kind.status(), text);
+    response.extensions_mut().insert(problem.kind);
+    if let Some(seconds) = problem.kind.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
+    response
 }
 
 /// Makes a page on a thread that searches.

@@ -36,6 +36,26 @@ pub fn is_image_name(path: &Path) -> bool {
     ending.is_some_and(|e| ["jpg", "jpeg", "jpe", "png", "webp"].contains(&e.as_str()))
 }
 
+enum Format {
+    Jpeg,
+    Png,
+    Webp,
+}
+
+fn format(head: &[u8]) -> Option<Format> {
+    match head {
+        [0xFF, 0xD8, ..] => Some(Format::Jpeg),
+        [0x89, b'P', b'N', b'G', ..] => Some(Format::Png),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::Webp),
+        _ => None,
+    }
+}
+
+/// Do a file's first 12 bytes say that it is an image that can be read?
+pub fn is_image(head: &[u8]) -> bool {
+    format(head).is_some()
+}
+
 /// Decodes a file by its first bytes, whatever its name.
 ///
 /// # Errors
@@ -49,11 +69,10 @@ pub fn decode(bytes: &[u8]) -> Result<Pixels, DecodeError> {
 /// # Errors
 /// Another format, damage, too many pixels.
 pub fn decode_within(bytes: &[u8], most: usize) -> Result<Pixels, DecodeError> {
-    match bytes {
-        [0xFF, 0xD8, ..] => jpeg(bytes, most),
-        [0x89, b'P', b'N', b'G', ..] => png(bytes, most),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp(bytes, most),
-        _ => Err(DecodeError::Format),
+    match format(bytes).ok_or(DecodeError::Format)? {
+        Format::Jpeg => jpeg(bytes, most),
+        Format::Png => png(bytes, most),
+        Format::Webp => webp(bytes, most),
     }
 }
 

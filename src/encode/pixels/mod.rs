@@ -14,7 +14,7 @@ mod decode;
 mod preprocess;
 mod resize;
 
-pub use decode::{DecodeError, decode, decode_within, is_image_name};
+pub use decode::{DecodeError, decode, decode_within, is_image, is_image_name};
 pub use preprocess::Preprocess;
 pub use resize::resize;
 

@@ -8,7 +8,7 @@
 ``client.py``      ``Client``: one method for each thing to be asked
 ``batches.py``     ``Batch``: many questions, answered in order
 ``answers.py``     what comes back, typed
-``requests.py``    what is sent: vectors, ids, facts as JSON
+``questions.py``   what is sent: vectors, ids, facts as JSON
 ``transport.py``   connections, kept and used again
 ``errors.py``      what can go wrong
 =================  ================================================
@@ -31,7 +31,7 @@ from .answers import (
 from .batches import Batch
 from .client import Client
 from .errors import MispairError
-from .questions import Ask, Caption, Engine, Facts, Find, Id, Vector
+from .questions import Ask, Caption, Engine, Facts, Find, Id, Photo, Vector
 
 __all__ = [
     "Answer",
@@ -51,6 +51,7 @@ __all__ = [
     "Id",
     "Margins",
     "MispairError",
+    "Photo",
     "Plan",
     "Rejected",
     "Sample",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from .answers import Answer, Answers
 from .errors import MispairError
 from .questions import encode
-from .transport import Transport
+from .transport import LINES, Transport
 
 if TYPE_CHECKING:
     import pandas
@@ -68,7 +68,7 @@ class Batch(Iterator[Answer]):
         if not lines:
             raise StopIteration
         body = b"\n".join(lines) + b"\n"
-        answer = self._transport.post(self._path, body, "application/x-ndjson").body
+        answer = self._transport.post(self._path, body, LINES).body
         documents = [json.loads(line) for line in answer.splitlines() if line]
         if len(documents) != len(lines):
             # The last one says why the stream ended, if any does.

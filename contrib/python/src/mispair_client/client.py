@@ -6,19 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from .answers import Answer, Answers, Sample, Verified
 from .batches import WINDOW, Batch, OnError
 from .errors import MispairError
-from .questions import Ask, Caption, Engine, Facts, Find, Id, Vector, Vectors, document, encode, rows
-from .transport import Transport
+from .questions import Ask, Caption, Engine, Facts, Find, Id, Photo, Vector, Vectors, document, encode, file, form, rows
+from .transport import JSON, Transport
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-_JSON = "application/json"
-
 
 class Client:
     """Speaks to one daemon. Threads may share it.
@@ -258,11 +255,37 @@ class Client:
             self._search(settings, listed[first : first + WINDOW], first, answers)
         return answers
 
+    def search_image(
+        self,
+        modality: str,
+        image: Photo,
+        *,
+        k: int | None = None,
+        ef: int | None = None,
+        engine: Engine | None = None,
+        unique: Literal["image"] | None = None,
+        partition: str | None = None,
+        index: str | None = None,
+    ) -> Answer:
+        """Plain k-NN by a photograph of one's own, where the daemon has a model that sees.
+
+        :param image: what is in its file (JPEG, PNG, WebP …), or a ``pathlib.Path``.
+        """
+        settings = document(
+            {
+                "modality": modality, "k": k, "ef": ef, "engine": engine, "unique": unique, "partition": partition,
+                "index": index,
+            }
+        )  # fmt: skip
+        answer = self._transport.post(f"/v1/images:search?{urlencode(settings)}", file(image), "application/octet-stream")
+        return Answer.of_document(_object(answer.body))
+
     def verify(
         self,
         *,
         id: Id | None = None,
         caption: str | None = None,
+        image: Photo | None = None,
         image_id: Id | None = None,
         vectors: Mapping[str, Vector] | None = None,
         evidence: Iterable[Find] | None = None,
@@ -279,7 +302,8 @@ class Client:
         """Does a caption belong to an image? Evidence by image and by caption, and a verdict by three rules.
 
         :param id: a sample: its caption and, without ``image_id``, its image. It is no evidence about itself.
-        :param caption: or a caption of one's own, with an ``image_id`` or ``vectors["clip-image"]``.
+        :param caption: or a caption of one's own, with an ``image``, an ``image_id`` or ``vectors["clip-image"]``.
+        :param image: an image file, as bytes or a ``pathlib.Path``, where the daemon has a model that sees.
         :param vectors: of a caption of one's own: its image in ``images``, itself in ``captions``.
         :param evidence: what others have found: a search of the web.
         :param entities: the name of a served index of entities.
@@ -295,11 +319,14 @@ class Client:
             "entities": entities, "images": images, "captions": captions, "same_image": same_image,
             "other_image": other_image, "near_caption": near_caption, "match": match, "most": most, "index": index,
         }  # fmt: skip
-        return Verified.of_document(self._post("/v1/verify", document(fields)))
+        if image is None:
+            return Verified.of_document(self._post("/v1/verify", document(fields)))
+        body, media_type = form(document(fields), file(image))
+        return Verified.of_document(_object(self._transport.post("/v1/verify", body, media_type).body))
 
     def reload(self) -> int:
         """Has the daemon open its indexes again; needs the admin token. The number of the new generation."""
-        return int(json.loads(self._transport.post("/v1/reload", b"", _JSON).body)["generation"])
+        return int(json.loads(self._transport.post("/v1/reload", b"", JSON).body)["generation"])
 
     def _search(self, settings: dict[str, Any], part: list[list[float]], first: int, into: Answers) -> None:
         try:
@@ -319,7 +346,7 @@ class Client:
         return Answer.of_document(self._post(path, document(fields)))
 
     def _post(self, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return _object(self._transport.post(path, encode(fields), _JSON).body)
+        return _object(self._transport.post(path, encode(fields), JSON).body)
 
     def _get(self, path: str, index: str | None = None) -> dict[str, Any]:
         return _object(self._transport.get(path + _of(index)).body)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict, cast
@@ -12,6 +14,8 @@ from typing import Any, Literal, Protocol, TypeAlias, TypedDict, cast
 Id: TypeAlias = "int | str"
 #: Which engine answers: the cheapest, a scan, a walk through the graph.
 Engine: TypeAlias = Literal["auto", "exact", "graph"]
+#: An image file: what is in it, or where it is.
+Photo: TypeAlias = "bytes | os.PathLike[str]"
 #: What the rules need to know of a caption from outside: ``timestamp``, ``entities``, ``person_boxes`` …
 Facts: TypeAlias = Mapping[str, Any]
 
@@ -110,6 +114,24 @@ def document(fields: Mapping[str, Any]) -> dict[str, Any]:
 def encode(fields: Mapping[str, Any]) -> bytes:
     """A document, on one line."""
     return json.dumps(fields, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+
+
+def file(photo: Photo) -> bytes:
+    """What is in an image file. A text is no path: an id is meant, more often than not."""
+    if isinstance(photo, (bytes, bytearray, memoryview)):
+        return bytes(photo)
+    if not isinstance(photo, os.PathLike):
+        raise TypeError(f"an image is given as bytes or as a pathlib.Path, not as {type(photo).__name__}")
+    with open(photo, "rb") as opened:
+        return opened.read()
+
+
+def form(ask: Mapping[str, Any], image: bytes) -> tuple[bytes, str]:
+    """A document and an image file as multipart/form-data: the body, and its media type."""
+    boundary = secrets.token_hex(16)
+    part = f'--{boundary}\r\nContent-Disposition: form-data; name='
+    head = f'{part}"ask"\r\n\r\n'.encode() + encode(ask) + f'\r\n{part}"image"; filename="image"\r\n\r\n'.encode()
+    return head + image + f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
 def identity(name: str, value: object) -> Id:

@@ -18,6 +18,8 @@ from .errors import MispairError
 LONGEST_PAUSE = 5.0
 #: Connections that are kept for later.
 KEPT = 64
+JSON = "application/json"
+LINES = "application/x-ndjson"
 
 
 class Response(NamedTuple):
@@ -86,7 +88,7 @@ class Transport:
         return self._request("GET", path, None, None, self._retries if retries is None else retries)
 
     def post(self, path: str, body: bytes, media_type: str) -> Response:
-        """What is answered to a document, or to lines."""
+        """What is answered to a document, to lines, or to a file: lines to lines, else a document."""
         return self._request("POST", path, body, media_type, self._retries)
 
     def _request(
@@ -94,7 +96,7 @@ class Transport:
     ) -> Response:
         headers = dict(self._headers)
         if media_type is not None:
-            headers.update({"Content-Type": media_type, "Accept": media_type})
+            headers.update({"Content-Type": media_type, "Accept": LINES if media_type == LINES else JSON})
         tries = 0
         while True:
             status, got, answer = self._exchange(method, self._prefix + path, headers, body)
@@ -152,7 +154,7 @@ class Transport:
         connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str], body: bytes | None
     ) -> threading.Thread | None:
         """Sends a request; of lines the head alone, and then a thread sends the rest."""
-        if body is None or headers["Content-Type"] == "application/json":
+        if body is None or headers["Content-Type"] != LINES:
             connection.request(method, path, body=body, headers=headers)
             return None
         # Lines are answered while they are sent: two who both wait to be read first would wait for ever.
