@@ -215,8 +215,8 @@ pub struct Query {
     /// An image file, encoded by --model; with --url, and a --modality, by the daemon's.
     #[arg(long, value_name = "FILE", group = "who")]
     pub image: Option<PathBuf>,
-    /// The folder of the model that made the index's vectors.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["id", "vector", "url"])]
+    /// The folder of the model that made the index's vectors, or the server (http://HOST:PORT/v1#NAME).
+    #[arg(long, value_name = "DIR|URL", conflicts_with_all = ["id", "vector", "url"])]
     pub model: Option<PathBuf>,
     /// With --modality and --id: take the sample's vector from this modality (default: the searched one).
     #[arg(long, conflicts_with_all = ["vector", "text", "image", "split"], value_name = "MODALITY")]

@@ -11,16 +11,18 @@ Examples:
   mispair embed photos/ --model clip-vit-base-patch32 --out clip_image           every image below a folder
   mispair embed captions.csv --model all-MiniLM-L6-v2 --out sentences            a row a caption
   mispair embed corpus.toml --images photos/ --model clip-vit-base-patch32 --out clip_image
+  mispair embed captions.csv --model 'http://127.0.0.1:8080/v1#all-minilm' --out sentences
 
 A model is a folder as its hub holds it: config.json, model.safetensors, tokenizer.json; CLIP and sentence encoders of the BERT
-kind are read. --out holds vectors.npy (unit rows), ids.npy and embed.json. What is done is kept in --out's name with .partial;
+kind are read. Or a server that answers as OpenAI's /v1/embeddings does, and the name of one of its models: for texts, without TLS, its key
+from MISPAIR_EMBEDDINGS_KEY. --out holds vectors.npy (unit rows), ids.npy and embed.json. What is done is kept in --out's name with .partial;
 the same command goes on from there, and gives the same bytes.")]
 pub struct Embed {
     /// A folder of images; or captions: a catalog (.csv, .tsv, .jsonl, .json, .parquet), a corpus file (.toml), or a .txt with one a line.
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// The model's folder.
-    #[arg(long, value_name = "DIR")]
+    /// The model's folder, or http://HOST:PORT/v1#NAME.
+    #[arg(long, value_name = "DIR|URL")]
     pub model: PathBuf,
     /// Vectors and ids: a folder that does not exist yet.
     #[arg(long, short, value_name = "DIR")]
@@ -65,8 +67,8 @@ pub struct Doctor {
     /// An index: every byte is read.
     #[arg(value_name = "INDEX")]
     pub index: Option<PathBuf>,
-    /// A model's folder.
-    #[arg(long, value_name = "DIR")]
+    /// A model's folder, or http://HOST:PORT/v1#NAME.
+    #[arg(long, value_name = "DIR|URL")]
     pub model: Option<PathBuf>,
     /// {\"texts\": [{\"text\", \"tokens\", \"vector\"}], \"images\": [{\"path\", \"vector\"}]}, of the model's own software: tokens must be
     /// the same, vectors within a cosine of 0.9999; either may be left out. contrib/reference_vectors.py writes it.

@@ -25,8 +25,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(300);
 /// A longer answer is none of ours.
 const LONGEST: u64 = 1 << 30;
-/// Nor is one of a chat endpoint.
-const LONGEST_OF_OTHERS: u64 = 1 << 20;
 /// How often a daemon that has too much to do is asked again.
 const RETRIES: u32 = 3;
 /// The longest pause before that, whatever the daemon wishes.
@@ -209,22 +207,50 @@ impl Daemon {
     }
 }
 
-/// An endpoint of somebody else's program: no retries, no problem documents.
+/// An endpoint of somebody else's program: no problem documents.
 pub(super) struct Endpoint {
     agent: Agent,
     base: String,
     key: Option<String>,
+    longest: u64,
+}
+
+/// Why an endpoint gives no answer.
+pub(super) struct Silence {
+    /// The status, where there is one.
+    pub status: Option<u16>,
+    /// In a few words.
+    pub why: String,
 }
 
 impl Endpoint {
-    /// `flag`: that which gave the address. `timeout`: until an answer is whole.
-    pub fn at(flag: &str, url: &str, key: Option<String>, timeout: Duration) -> Result<Endpoint> {
+    /// `flag`: that which gave the address. `timeout`: until an answer is whole. `longest`: bytes of one.
+    pub fn at(flag: &str, url: &str, key: Option<String>, timeout: Duration, longest: u64) -> Result<Endpoint> {
         let base = checked(flag, url)?;
-        Ok(Endpoint { agent: Agent::new_with_config(config(timeout)), base, key })
+        Ok(Endpoint { agent: Agent::new_with_config(config(timeout)), base, key, longest })
     }
 
-    /// The body of a good answer, or what went wrong in a few words.
-    pub fn post(&self, path: &str, body: &str) -> Result<Vec<u8>, String> {
+    /// The body of a good answer.
+    pub fn post(&self, path: &str, body: &str) -> Result<Vec<u8>, Silence> {
+        self.once(path, body).map_err(|(silence, _)| silence)
+    }
+
+    /// The same, asked again where it has too much to do.
+    pub fn post_patiently(&self, path: &str, body: &str) -> Result<Vec<u8>, Silence> {
+        let mut tries = 0;
+        loop {
+            match self.once(path, body) {
+                Err((Silence { status: Some(429 | 503), .. }, wish)) if tries < RETRIES => {
+                    tries += 1;
+                    thread::sleep(Duration::from_secs(wish.min(PAUSE)));
+                }
+                other => return other.map_err(|(silence, _)| silence),
+            }
+        }
+    }
+
+    /// With what is wrong, the seconds that it wishes to be left alone.
+    fn once(&self, path: &str, body: &str) -> Result<Vec<u8>, (Silence, u64)> {
         let mut request = self.agent.post(format!("{}{path}", self.base));
         request = request.header(header::CONTENT_TYPE, JSON).header(header::ACCEPT, JSON);
         if let Some(key) = &self.key {
@@ -234,13 +260,15 @@ impl Endpoint {
             ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => format!("nobody answers ({e})"),
             other => reason(other),
         };
-        let (head, body): (_, Body) = request.send(body).map_err(|e| wrong(&e))?.into_parts();
-        let bytes = body.into_with_config().limit(LONGEST_OF_OTHERS).read_to_vec().map_err(|e| wrong(&e))?;
+        let unheard = |e: ureq::Error| (Silence { status: None, why: wrong(&e) }, 0);
+        let (head, body): (_, Body) = request.send(body).map_err(unheard)?.into_parts();
+        let bytes = body.into_with_config().limit(self.longest).read_to_vec().map_err(unheard)?;
         match head.status.as_u16() {
             200 => Ok(bytes),
             status => {
                 let said: String = String::from_utf8_lossy(&bytes).trim().chars().take(120).collect();
-                Err(format!("status {status}: {said:?}"))
+                let silence = Silence { status: Some(status), why: format!("status {status}: {said:?}") };
+                Err((silence, wished(&head.headers)))
             }
         }
     }

@@ -7,6 +7,7 @@
 //! | `args.rs`, `args_models.rs`, `args_export.rs` | the arguments, their help |
 //! | `talk.rs` | progress bars and notes on stderr |
 //! | `build.rs`, `info.rs`, `embed.rs`, `doctor.rs`, `query.rs`, `matching.rs`, `bench.rs`, `export.rs`, `serve.rs`, `demo.rs` | the verbs |
+//! | `models.rs` | what `--model` names: a folder, or a server of embeddings |
 //! | `serve_models.rs` | the models that `mispair serve` encodes with |
 //! | `parts.rs` | `mispair match --chunk` and `mispair merge`: a dataset made in parts |
 //! | `verify/` | `mispair verify` |
@@ -29,6 +30,7 @@ mod export;
 mod http;
 mod info;
 mod matching;
+mod models;
 mod parts;
 mod query;
 mod query_vectors;

@@ -1,10 +1,11 @@
 //! What a query brings along: vectors of a file, or of a text or an image by the encoder that the index names; facts.
 
 use super::args::Query;
+use super::models;
 use super::talk::say;
 use super::usage;
+use crate::encode::Encoder;
 use crate::encode::pixels::decode;
-use crate::encode::{self, Encoder};
 use crate::formats::{self, captioned_facts};
 use crate::index::Index;
 use crate::mapped::Mapped;
@@ -74,7 +75,7 @@ pub(super) fn given(args: &Query, index: &Index, modality: &str) -> Result<Vec<G
 
 /// Opens a model, and refuses it where its vectors have no business beside those of the modality.
 fn encoder_of(model: &Path, index: &Index, modality: &str) -> Result<Box<dyn Encoder>> {
-    let encoder = encode::open(model)?;
+    let encoder = models::open(model)?;
     belongs(&*encoder, index, modality)?;
     Ok(encoder)
 }

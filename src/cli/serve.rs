@@ -44,9 +44,9 @@ pub struct Serve {
     /// A split file to serve beside the built-in splits; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub split: Vec<PathBuf>,
-    /// A model's folder, so that captions and images can be searched for; may be repeated. For each modality of an index the one
+    /// A model's folder, or a server of embeddings (http://HOST:PORT/v1#NAME), so that captions and images can be searched for; may be repeated. For each modality of an index the one
     /// that made its vectors is taken; where the index names none, the one of its width, and the log says so.
-    #[arg(long, value_name = "DIR", env = "MISPAIR_MODEL")]
+    #[arg(long, value_name = "DIR|URL", env = "MISPAIR_MODEL")]
     pub model: Vec<PathBuf>,
     /// The file of the token for asking.
     #[arg(long, value_name = "FILE", env = "MISPAIR_READ_TOKEN_FILE")]

@@ -1,5 +1,6 @@
 //! The models that `mispair serve` has texts and images encoded by.
 
+use super::models;
 use crate::daemon::Models;
 use crate::encode::pixels::decode_within;
 use crate::encode::{self, Encoder};
@@ -17,7 +18,7 @@ struct Opened(Vec<Box<dyn Encoder>>);
 
 /// Opens them; `None` where there are none.
 pub(super) fn open(folders: &[PathBuf]) -> Result<Option<Arc<dyn Models>>> {
-    let all = folders.iter().map(|folder| encode::open(folder)).collect::<Result<Vec<_>, _>>()?;
+    let all = folders.iter().map(|folder| models::open(folder)).collect::<Result<Vec<_>, _>>()?;
     Ok((!all.is_empty()).then(|| Arc::new(Opened(all)) as Arc<dyn Models>))
 }
 

@@ -18,7 +18,7 @@ pub struct Config {
     pub socket: Option<PathBuf>,
     /// Split files served beside the built-in ones.
     pub splits: Vec<PathBuf>,
-    /// Folders of models that encode texts and images; for each modality the one that made its vectors is taken, or, where the
+    /// Models, folders or servers of embeddings (`http://HOST:PORT/v1#NAME`), that encode texts and images; for each modality the one that made its vectors is taken, or, where the
     /// index names none, the one of its width.
     pub models: Vec<PathBuf>,
     /// Who may ask.
@@ -277,7 +277,8 @@ impl Config {
         let auth = &mut config.auth;
         let optional = [&mut config.socket, &mut auth.read_token_file, &mut auth.admin_token_file];
         optional.into_iter().flatten().for_each(|p| *p = base.join(&*p));
-        config.splits.iter_mut().chain(&mut config.models).for_each(|p| *p = base.join(&*p));
+        let folders = config.models.iter_mut().filter(|model| !is_url(model));
+        config.splits.iter_mut().chain(folders).for_each(|p| *p = base.join(&*p));
         for index in &mut config.indexes {
             index.path = base.join(&index.path);
             index.images.iter_mut().for_each(|p| *p = base.join(&*p));
@@ -378,6 +379,11 @@ pub fn parse_listen(text: &str) -> Result<Option<SocketAddr>, String> {
     }
 }
 
+/// A model that a server runs, and no folder.
+fn is_url(model: &Path) -> bool {
+    model.to_str().is_some_and(|text| text.starts_with("http://") || text.starts_with("https://"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,11 +394,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_what_is_read() {
-        let text = "listen = \"[::1]:80\"\nsocket = \"m.sock\"\nsplits = [\"mine.toml\"]\nmodels = [\"minilm\"]\n[auth]\nread_token_file = \"t\"\n\
+        let text = "listen = \"[::1]:80\"\nsocket = \"m.sock\"\nsplits = [\"mine.toml\"]\nmodels = [\"minilm\", \"http://h/v1#m\"]\n[auth]\nread_token_file = \"t\"\n\
                     [limits]\nk = 5\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[[index]]\npath = \"news\"\nimages = \"/srv/photos\"\n";
         let config = parse(text).unwrap();
         assert_eq!(config.indexes[0].path, Path::new("/etc/mispair/news"));
-        assert_eq!(config.models, [Path::new("/etc/mispair/minilm")]);
+        assert_eq!(config.models, [Path::new("/etc/mispair/minilm"), Path::new("http://h/v1#m")]);
         assert_eq!(config.indexes[0].images.as_deref(), Some(Path::new("/srv/photos")));
         assert_eq!((config.limits.k, config.limits.batch), (5, Limits::default().batch));
         assert_eq!(parse(&config.to_toml()).unwrap(), config);

@@ -149,13 +149,13 @@ impl Encoder for ClipModel {
         Ok(tiles?.concat())
     }
 
-    fn tokens(&self, text: &str) -> (Vec<u32>, bool) {
-        self.tokenizer.tokens(text)
+    fn tokens(&self, text: &str) -> Option<(Vec<u32>, bool)> {
+        Some(self.tokenizer.tokens(text))
     }
 }
 
 /// Makes rows as long as 1.
-pub(super) fn units(rows: &mut [f32], width: usize, what: impl Fn(usize) -> String) -> Result<(), Error> {
+pub(crate) fn units(rows: &mut [f32], width: usize, what: impl Fn(usize) -> String) -> Result<(), Error> {
     match rows.chunks_exact_mut(width).position(|row| !unit(row)) {
         Some(bad) => Err(Error::NoDirection(what(bad))),
         None => Ok(()),

@@ -40,6 +40,7 @@ pub mod tokens;
 mod weights;
 
 pub use clip::ClipModel;
+pub(crate) use clip::units;
 pub use identity::{Identity, Mismatch};
 pub use job::{Done, EMBED, Items, Job, JobError};
 pub use open::open;
@@ -70,12 +71,13 @@ pub trait Encoder: Send + Sync {
     /// [`Error::NoImages`] of a model that reads none.
     fn images(&self, images: &[Pixels]) -> Result<Vec<f32>, Error>;
 
-    /// What the model reads of a text, its opening and closing marks included; and is that less than the whole?
-    fn tokens(&self, text: &str) -> (Vec<u32>, bool);
+    /// What the model reads of a text, its opening and closing marks included; and is that less than the whole? `None`: it does
+    /// not tell.
+    fn tokens(&self, text: &str) -> Option<(Vec<u32>, bool)>;
 
-    /// Is this text longer than the model reads?
+    /// Is this text known to be longer than the model reads?
     fn is_cut(&self, text: &str) -> bool {
-        self.tokens(text).1
+        self.tokens(text).is_some_and(|read| read.1)
     }
 }
 

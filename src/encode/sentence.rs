@@ -138,7 +138,7 @@ impl Encoder for SentenceModel {
         Err(Error::NoImages(self.identity.to_string()))
     }
 
-    fn tokens(&self, text: &str) -> (Vec<u32>, bool) {
-        self.tokenizer.tokens(text)
+    fn tokens(&self, text: &str) -> Option<(Vec<u32>, bool)> {
+        Some(self.tokenizer.tokens(text))
     }
 }

@@ -53,8 +53,9 @@ pub struct Verify {
     /// The vector of the caption; without it and without --model only captions that match are found.
     #[arg(long, value_name = "F.npy", requires = "caption")]
     pub text: Option<PathBuf>,
-    /// The folder of the model that made the archive's vectors: encodes the caption, and the picture.
-    #[arg(long, value_name = "DIR", requires = "caption", conflicts_with = "url")]
+    /// The folder of the model that made the archive's vectors, or the server (http://HOST:PORT/v1#NAME): encodes the caption, and
+    /// the picture.
+    #[arg(long, value_name = "DIR|URL", requires = "caption", conflicts_with = "url")]
     pub model: Option<PathBuf>,
     /// Evidence that others have found: a file (JSONL, JSON array, CSV), or one of CCN's folders (direct_search/test,
     /// inverse_search/test); may be repeated.

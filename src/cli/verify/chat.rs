@@ -24,6 +24,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// The token of the endpoint, where it wants one.
 const KEY: &str = "MISPAIR_CHAT_KEY";
+/// Bytes of an answer: a longer one is none.
+const LONGEST: u64 = 1 << 20;
 /// After so many failures in a row the endpoint is left alone.
 const PATIENCE: u32 = 3;
 /// Tokens of an answer, at most: context items are short.
@@ -61,7 +63,7 @@ impl<'t> Chat<'t> {
         let key = env::var(KEY).ok().map(|k| k.trim().to_owned()).filter(|k| !k.is_empty());
         let timeout = Duration::from_secs(args.chat_timeout.into());
         let endpoint = match &args.chat {
-            Some(url) if !args.offline => Some(Endpoint::at("--chat", url, key, timeout)?),
+            Some(url) if !args.offline => Some(Endpoint::at("--chat", url, key, timeout, LONGEST)?),
             _ => None,
         };
         let cache = match &args.chat_cache {
@@ -106,18 +108,20 @@ impl<'t> Chat<'t> {
             Some(_) if self.failures >= PATIENCE => {
                 Err(format!("not asked: the endpoint failed {PATIENCE} times in a row, at last with: {}", self.last))
             }
-            Some(endpoint) => match endpoint.post("/chat/completions", &body).and_then(|bytes| content(&bytes)) {
-                Ok(answer) => {
-                    self.failures = 0;
-                    self.keep(&place, Kept { request, answer: answer.clone() });
-                    Ok(answer)
+            Some(endpoint) => {
+                match endpoint.post("/chat/completions", &body).map_err(|e| e.why).and_then(|bytes| content(&bytes)) {
+                    Ok(answer) => {
+                        self.failures = 0;
+                        self.keep(&place, Kept { request, answer: answer.clone() });
+                        Ok(answer)
+                    }
+                    Err(why) => {
+                        self.failures += 1;
+                        self.last.clone_from(&why);
+                        Err(why)
+                    }
                 }
-                Err(why) => {
-                    self.failures += 1;
-                    self.last.clone_from(&why);
-                    Err(why)
-                }
-            },
+            }
         };
         self.unanswered += u64::from(answer.is_err());
         answer

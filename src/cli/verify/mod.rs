@@ -19,10 +19,10 @@ mod remote;
 pub use args::Verify;
 
 use super::args::Format;
+use super::models;
 use super::query_vectors::{belongs, of_picture, of_text};
 use super::talk::Bars;
 use super::{open, usage};
-use crate::encode;
 use crate::evidence::{
     Archive, Asked, By, Captions, Checked, Checker, EntityIndex, Error, Found, Item, Match, Settings, Verdict,
 };
@@ -241,7 +241,7 @@ fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>
         None => None,
         Some(model) => {
             let (index, archive) = here("--model")?;
-            let encoder = encode::open(model)?;
+            let encoder = models::open(model)?;
             belongs(&*encoder, index, &args.images)?;
             if archive.has_texts() {
                 belongs(&*encoder, index, &args.captions)?;
