@@ -177,12 +177,16 @@ fn sections(bytes: &[u8]) -> Vec<(usize, usize)> {
 
 /// Makes every checksum of a file right again, whatever it holds.
 fn seal(bytes: &mut [u8]) {
-    let sections = sections(bytes);
-    for (i, &(offset, length)) in sections.iter().enumerate() {
+    for (i, (offset, length)) in sections(bytes).into_iter().enumerate() {
         let sum = Checksum::of(&bytes[offset..offset + length]);
         bytes[48 + 48 * i + 24..][..16].copy_from_slice(&sum.0);
     }
-    let table = 48..48 + 48 * sections.len();
+    seal_header(bytes);
+}
+
+/// That of its header alone.
+fn seal_header(bytes: &mut [u8]) {
+    let table = 48..48 + 48 * sections(bytes).len();
     let sum = Checksum::of(&[&bytes[..32], &bytes[table]].concat());
     bytes[32..48].copy_from_slice(&sum.0);
 }
@@ -191,12 +195,17 @@ impl Patient {
     /// Puts a forged file in place, and a manifest that names its checksum.
     fn forge(&self, file: usize, mut forged: Vec<u8>) {
         seal(&mut forged);
+        self.replace(file, &forged);
+    }
+
+    /// The same of a file whose checksums are as they are.
+    fn replace(&self, file: usize, forged: &[u8]) {
         let mut manifest = self.files.last().unwrap().1.clone();
         let (old, new) = (&self.files[file].1[32..48], forged[32..48].to_vec());
         let at = manifest.windows(16).position(|w| w == old).unwrap();
         manifest[at..at + 16].copy_from_slice(&new);
         seal(&mut manifest);
-        self.put(file, 0, &forged);
+        self.put(file, 0, forged);
         self.put(self.files.len() - 1, 0, &manifest);
     }
 }
@@ -240,6 +249,56 @@ fn forged_values_break_nothing() {
 #[ignore = "minutes: every byte"]
 fn every_forged_byte_breaks_nothing() {
     println!("{} forgeries", forge(1));
+}
+
+/// Under right checksums of the headers: sections that lie outside the file, on each other, on the header.
+#[test]
+fn forged_tables_are_noticed() {
+    let patient = Patient::new();
+    for (file, (path, bytes)) in patient.files.iter().enumerate() {
+        if path.ends_with(MANIFEST) {
+            continue;
+        }
+        let sections = sections(bytes);
+        for (section, &(offset, length)) in sections.iter().enumerate() {
+            let (offset, length, all) = (offset as u64, length as u64, bytes.len() as u64);
+            for (field, right, wrong) in [
+                (
+                    8,
+                    offset,
+                    [0, 48, 1, offset + 1, offset.wrapping_sub(64), offset + 64, all, all + 64, 1 << 63, u64::MAX - 63],
+                ),
+                (
+                    16,
+                    length,
+                    [
+                        length + 1,
+                        length + 64,
+                        all,
+                        all - offset + 1,
+                        1 << 62,
+                        1 << 63,
+                        u64::MAX,
+                        u64::MAX - offset,
+                        u64::MAX - offset + 1,
+                        u64::MAX / 2,
+                    ],
+                ),
+            ] {
+                for value in wrong.into_iter().filter(|&value| value != right) {
+                    let mut forged = bytes.clone();
+                    forged[48 + 48 * section + field..][..8].copy_from_slice(&value.to_le_bytes());
+                    seal_header(&mut forged);
+                    patient.replace(file, &forged);
+                    let what = format!("{value} at {field} of section {section} of {}", path.display());
+                    survives(&patient.index(), &what);
+                    assert!(patient.complaint().is_some(), "{what}");
+                }
+            }
+        }
+    }
+    patient.mend();
+    assert_eq!(patient.complaint(), None);
 }
 
 #[test]
