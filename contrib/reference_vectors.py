@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def chosen(all, most):
-    return all[:: max(1, -(-len(all) // most))]
+    return all[:: max(1, -(-len(all) // max(1, most)))]
 
 
 def tokens(tokenizer, text, longest):
@@ -38,7 +38,10 @@ def clip(folder, texts, photos):
     from transformers import AutoTokenizer, CLIPModel
 
     model, tokenizer = CLIPModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    mean, std = torch.tensor([0.48145466, 0.4578275, 0.40821073]), torch.tensor([0.26862954, 0.26130258, 0.27577711])
+    file = folder / "preprocessor_config.json"
+    said = json.loads(file.read_text()) if file.exists() else {}
+    mean = torch.tensor(said.get("image_mean", [0.48145466, 0.4578275, 0.40821073]))
+    std = torch.tensor(said.get("image_std", [0.26862954, 0.26130258, 0.27577711]))
     for text in texts:
         ids = tokens(tokenizer, text, model.config.text_config.max_position_embeddings)
         rows = model.text_projection(model.text_model(input_ids=torch.tensor([ids])).pooler_output)
@@ -56,8 +59,12 @@ def sentences(folder, texts):
 
     model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     said = lambda name: json.loads((folder / name).read_text()) if (folder / name).exists() else {}
+    others = {m["type"].rsplit(".", 1)[-1] for m in said("modules.json") or []} - {"Transformer", "Pooling", "Normalize"}
+    if others:
+        raise SystemExit(f"{folder}: {', '.join(sorted(others))} is not followed here; let sentence-transformers make the vectors")
     longest = said("sentence_bert_config.json").get("max_seq_length") or model.config.max_position_embeddings
-    first = said("1_Pooling/config.json").get("pooling_mode_cls_token", False)
+    pooling = said("1_Pooling/config.json")
+    first = pooling.get("pooling_mode_cls_token", False) or pooling.get("pooling_mode") == "cls"
     for text in texts:
         ids = tokens(tokenizer, text, min(longest, model.config.max_position_embeddings))
         rows = model(input_ids=torch.tensor([ids])).last_hidden_state[0]

@@ -74,7 +74,7 @@ fn serve(mut stream: TcpStream, manner: Manner, seen: &Mutex<Vec<String>>, count
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let request: Value = serde_json::from_slice(&body).ok()?;
-    assert_eq!(request["model"], "made-up");
+    assert!(request["model"].is_string());
     let texts: Vec<&str> = request["input"].as_array()?.iter().filter_map(Value::as_str).collect();
     seen.lock().ok()?.push(head);
     let (status, headers, answer) = manner(count.fetch_add(1, SeqCst), &texts);
@@ -124,7 +124,7 @@ fn an_index_is_made_and_asked_by_a_server() {
         assert_eq!(answer["results"][0]["id"], 100 + i);
         assert!(answer["results"][0]["score"].as_f64().unwrap() > 0.999999);
     }
-    query(&server.model.replace("made-up", "other"), "x").fails(1, &["http://"]);
+    query(&server.model.replace("made-up", "other"), "x").fails(1, &["another encoder", "made-up@16#", "other@16#"]);
     let clip = format!("{}/tests/fixtures/models/clip", env!("CARGO_MANIFEST_DIR"));
     query(&clip, "x").fails(1, &["made-up@16#"]);
     let doctor = run_command(command().current_dir(at).args(["doctor", "index", "--model", &server.model])).ok();
@@ -142,8 +142,11 @@ fn what_a_server_does_wrong_is_said() {
         embed(dir.path(), &Server::new(manner).model).fails(1, words);
         assert!(!dir.path().join("text").exists());
     };
-    fails(|_, _| (500, "", json!("it broke")), &["http://", "status 500", "it broke"]);
+    fails(|_, _| (500, "retry-after: 0\r\n", json!("it broke")), &["http://", "status 500", "it broke"]);
+    fails(|_, _| (401, "", json!("who are you?")), &["status 401", "MISPAIR_EMBEDDINGS_KEY"]);
     fails(|_, _| (200, "", json!({ "error": "no" })), &["no embeddings"]);
+    fails(|_, _| (200, "", json!({ "data": [{ "embedding": [1.0, null] }] })), &["no embeddings"]);
+    fails(|_, _| (200, "", json!({ "data": [{ "embedding": [1.0, 1e39] }] })), &["not a finite number"]);
     fails(|n, texts| if n == 0 { well(n, texts) } else { (200, "", json!({ "data": [] })) }, &["fewer embeddings"]);
     fails(|_, _| (200, "", json!({ "data": [{ "embedding": [] }] })), &["without elements"]);
     fails(
@@ -181,12 +184,23 @@ fn what_a_server_does_wrong_is_said() {
             true => (400, "", json!("not this one")),
             false => well(n, texts),
         },
-        &["not this one", "caption 70 of a harbour"],
+        &["not this one", "caption 70 of a harbour", "--skip-bad"],
     );
+    let picky: Manner = |n, texts| match texts.iter().any(|t| t.contains(" 70 ")) {
+        true => (422, "", json!("not this one")),
+        false => well(n, texts),
+    };
+    let server = Server::new(picky);
+    let words = ["embed", "captions.csv", "--skip-bad", "--restart", "--model", &server.model, "--out", "text"];
+    let said = run_command(command().current_dir(dir.path()).args(words)).ok();
+    assert!(said.err.contains("left out: caption 70 of a harbour") && said.err.contains("149 rows"), "{}", said.err);
+    fs::remove_dir_all(dir.path().join("text")).unwrap();
     for (model, words) in [
         ("http://127.0.0.1:1/v1", &["behind a #"][..]),
         ("https://127.0.0.1:1/v1#x", &["TLS"]),
         ("http://127.0.0.1:1/v1#", &["behind a #"]),
+        ("HTTP://127.0.0.1:1/v1", &["behind a #"]),
+        ("http://me:secret@127.0.0.1:1/v1#x", &["password"]),
     ] {
         embed(dir.path(), model).fails(2, words);
     }
@@ -202,10 +216,52 @@ fn a_server_that_is_busy_or_takes_few_is_asked_again() {
     for manner in [
         (|n, texts| if n % 2 == 0 { (429, "retry-after: 0\r\n", json!("slow down")) } else { well(n, texts) })
             as Manner,
-        |n, texts| if texts.len() > 1 { (413, "", json!("too many")) } else { well(n, texts) },
+        |n, texts| if n == 2 { (502, "retry-after: 0\r\n", json!("a moment")) } else { well(n, texts) },
+        |n, texts| if texts.len() > 20 { (413, "", json!("too many")) } else { well(n, texts) },
     ] {
         fs::remove_dir_all(dir.path().join("text")).unwrap();
-        embed(dir.path(), &Server::new(manner).model).ok();
+        let server = Server::new(manner);
+        embed(dir.path(), &server.model).ok();
         assert_eq!(fs::read(dir.path().join("text/vectors.npy")).unwrap(), whole);
+        // Halves, not one by one.
+        assert!(server.heads.lock().unwrap().len() < 25, "{}", server.heads.lock().unwrap().len());
     }
+}
+
+/// The daemon tells strangers nothing of who makes its vectors, and says whose fault it is.
+#[test]
+fn a_daemon_asks_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    captions(at);
+    let server = Server::new(|n, texts| if texts == ["broken"] { (500, "", json!("secret")) } else { well(n, texts) });
+    embed(at, &server.model).ok();
+    let corpus = "[corpus]\nname = \"a\"\n[catalog]\nformat = \"csv\"\npath = \"captions.csv\"\n\
+                  [modalities.sbert-text]\npath = \"text/vectors.npy\"\nids = \"text/ids.npy\"\nencoder = \"made-up\"\n";
+    fs::write(at.join("corpus.toml"), corpus).unwrap();
+    run_command(command().current_dir(at).args(["build", "-q", "corpus.toml", "--out", "index"])).ok();
+    let mut child = command()
+        .current_dir(at)
+        .args(["serve", "index", "--listen", "127.0.0.1:0", "--log-format", "json", "--model", &server.model])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let address = log.find_map(|line| {
+        let event: Value = serde_json::from_str(&line).ok()?;
+        Some(format!("http://{}", event["address"].as_str()?))
+    });
+    let address = address.unwrap();
+    let query = |text: &str| {
+        let words =
+            ["query", "--url", &address, "--modality", "sbert-text", "-k", "1", "--format", "json", "--text", text];
+        run_command(command().current_dir(at).args(words))
+    };
+    let (found, refused) = (query("caption 7 of a harbour"), query("broken"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(found.ok().json_lines()[0]["results"][0]["id"], 107);
+    assert!(!refused.err.contains("secret") && !refused.err.contains("/v1#"), "{}", refused.err);
+    refused.fails(1, &["the daemon's log says why"]);
+    assert!(log.any(|line| line.contains("secret") && line.contains("WARN")));
 }

@@ -9,7 +9,7 @@ mod house;
 use axum::body::Body;
 use axum::http::Request;
 use house::{House, Reply, SPLITS, block, index};
-use mispair::daemon::{Config, Models, State, Token, app};
+use mispair::daemon::{Config, Fault, Models, State, Token, app};
 use mispair::index::Index;
 use mispair::query::vector_of;
 use serde_json::{Value, json};
@@ -573,13 +573,13 @@ impl Models for ById {
         true
     }
 
-    fn text(&self, _: usize, text: &str) -> Result<Vec<f32>, String> {
-        ById::vector(text)
+    fn text(&self, _: usize, text: &str) -> Result<Vec<f32>, Fault> {
+        Ok(ById::vector(text)?)
     }
 
-    fn image(&self, _: usize, file: &[u8]) -> Result<Vec<f32>, String> {
-        let id = file.strip_prefix(b"\xff\xd8#").ok_or("no photo")?;
-        ById::vector(std::str::from_utf8(id).map_err(|e| e.to_string())?)
+    fn image(&self, _: usize, file: &[u8]) -> Result<Vec<f32>, Fault> {
+        let id = file.strip_prefix(b"\xff\xd8#").ok_or("no photo".to_owned())?;
+        Ok(ById::vector(std::str::from_utf8(id).map_err(|e| e.to_string())?)?)
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Embed {
     /// How many at a time: what is done again after a kill (default: 512 captions, 64 images). No result depends on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch: Option<u32>,
-    /// Leave out images that cannot be read, and list them.
+    /// Leave out images that cannot be read, and texts that a server refuses, and list them.
     #[arg(long)]
     pub skip_bad: bool,
     /// Begin again, whatever an earlier run has done.
@@ -59,6 +59,7 @@ pub struct Embed {
 Examples:
   mispair doctor
   mispair doctor indexes/news --model clip-vit-base-patch32 --images photos/
+  mispair doctor --config /etc/mispair/config.toml
   mispair doctor --model all-MiniLM-L6-v2 --reference reference.json     vectors that other software made of it
 
 With an index and a model, samples of each modality that this model made are encoded again and compared. Exit code 1 where
@@ -70,13 +71,16 @@ pub struct Doctor {
     /// A model's folder, or http://HOST:PORT/v1#NAME.
     #[arg(long, value_name = "DIR|URL")]
     pub model: Option<PathBuf>,
-    /// {\"texts\": [{\"text\", \"tokens\", \"vector\"}], \"images\": [{\"path\", \"vector\"}]}, of the model's own software: tokens must be
+    /// {"texts": [{"text", "tokens", "vector"}], "images": [{"path", "vector"}]}, of the model's own software: tokens must be
     /// the same, vectors within a cosine of 0.9999; either may be left out. contrib/reference_vectors.py writes it.
     #[arg(long, value_name = "FILE.json", requires = "model")]
     pub reference: Option<PathBuf>,
     /// The folder that the index's image paths are relative to.
     #[arg(long, value_name = "DIR", requires = "model")]
     pub images: Option<PathBuf>,
+    /// A configuration file of `mispair serve`: its settings, the indexes, splits and tokens that it names.
+    #[arg(long, value_name = "FILE", env = "MISPAIR_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Table or JSON.
     #[arg(long, default_value = "table")]
     pub format: Format,

@@ -2,8 +2,9 @@
 
 use super::args::Format;
 use super::args_models::Doctor;
-use super::models;
+use super::models::{self, Patience};
 use super::render::{bytes, count, line, table};
+use super::serve;
 use crate::encode::pixels::{Pixels, decode};
 use crate::encode::{self, Encoder, Identity};
 use crate::index::{Index, Modality};
@@ -47,6 +48,7 @@ struct Reference {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ReferenceText {
     text: String,
     tokens: Option<Vec<u32>>,
@@ -62,6 +64,13 @@ struct ReferenceImage {
 pub(super) fn run(args: &Doctor) -> Result<()> {
     let mut checks = Vec::new();
     machine(&mut checks);
+    if let Some(path) = &args.config {
+        let (result, detail) = match serve::checked(path) {
+            Ok(detail) => (Outcome::Ok, detail),
+            Err(e) => (Outcome::Fail, format!("{e:#}")),
+        };
+        push(&mut checks, "config", result, detail);
+    }
     let index = args.index.as_deref().and_then(|path| look_at_index(path, &mut checks));
     let encoder = args.model.as_deref().and_then(|path| look_at_model(path, &mut checks));
     if let (Some(path), Some(encoder)) = (&args.reference, &encoder) {
@@ -140,7 +149,7 @@ fn look_at_index(path: &Path, checks: &mut Vec<Check>) -> Option<Index> {
 }
 
 fn look_at_model(path: &Path, checks: &mut Vec<Check>) -> Option<Box<dyn Encoder>> {
-    match models::open(path) {
+    match models::open(path, Patience::SHORT) {
         Ok(encoder) => {
             push(checks, "model", Outcome::Ok, encoder.identity().to_string());
             Some(encoder)
@@ -160,6 +169,9 @@ fn references(path: &Path, encoder: &dyn Encoder, checks: &mut Vec<Check>) -> Re
             "{}: neither \"texts\" nor \"images\" in it; contrib/reference_vectors.py writes such files",
             path.display()
         );
+    }
+    if let Some(number) = reference.texts.iter().position(|t| t.tokens.is_none() && t.vector.is_none()) {
+        bail!("{}: text {number}: neither \"tokens\" nor a \"vector\"", path.display());
     }
     let cut: Vec<(&ReferenceText, &Vec<u32>)> =
         reference.texts.iter().filter_map(|t| Some((t, t.tokens.as_ref()?))).collect();

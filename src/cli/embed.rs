@@ -1,7 +1,7 @@
 //! `mispair embed`.
 
 use super::args_models::Embed;
-use super::models;
+use super::models::{self, Patience};
 use super::render::count;
 use super::talk::Bars;
 use crate::encode::pixels::is_image_name;
@@ -22,7 +22,7 @@ pub(super) fn run(args: &Embed, talk: &Bars) -> Result<()> {
     if input.rows.is_empty() {
         bail!("{}: nothing to encode in it", args.input.display());
     }
-    let encoder = models::open(&args.model)?;
+    let encoder = models::open(&args.model, Patience::LONG)?;
     if input.root.is_some() && !encoder.reads_images() {
         bail!(encode::Error::NoImages(encoder.identity().to_string()));
     }

@@ -29,6 +29,8 @@ const LONGEST: u64 = 1 << 30;
 const RETRIES: u32 = 3;
 /// The longest pause before that, whatever the daemon wishes.
 const PAUSE: u64 = 5;
+/// Longer bodies are announced.
+const LARGE: usize = 1 << 20;
 const JSON: &str = "application/json";
 
 /// One daemon. Threads may share it; connections are kept and used again.
@@ -93,16 +95,7 @@ impl std::fmt::Display for Problem {
 impl Daemon {
     /// `http://HOST:PORT`, with a path before `/v1` where a proxy wants one, or `unix:/PATH`; the token from the environment.
     pub fn at(url: &str) -> Result<Daemon> {
-        let token = match env::var_os(TOKEN) {
-            None => None,
-            Some(text) => {
-                let text = text.to_string_lossy().trim().to_owned();
-                if !text.bytes().all(|b| b.is_ascii_graphic()) {
-                    return Err(usage(format!("{TOKEN}: a token holds visible ASCII characters only, and no blanks")));
-                }
-                Some(text).filter(|t| !t.is_empty())
-            }
-        };
+        let token = secret(TOKEN)?;
         let config = config(ANSWER);
         let (agent, base) = match url.strip_prefix("unix:") {
             Some(path) if !path.trim_start_matches('/').is_empty() => {
@@ -192,6 +185,10 @@ impl Daemon {
         body: &[u8],
     ) -> Result<(u16, HeaderMap, Vec<u8>), ureq::Error> {
         let mut request = self.agent.post(format!("{}{path}", self.base));
+        if body.len() > LARGE {
+            // Who refuses it says so before it is sent.
+            request = request.header(header::EXPECT, "100-continue");
+        }
         request = request.query_pairs(settings.iter().map(|(name, value)| (*name, value)));
         request = request.header(header::CONTENT_TYPE, media_type).header(header::ACCEPT, JSON);
         if let Some(token) = &self.token {
@@ -212,6 +209,7 @@ pub(super) struct Endpoint {
     agent: Agent,
     base: String,
     key: Option<String>,
+    hint: String,
     longest: u64,
 }
 
@@ -221,13 +219,17 @@ pub(super) struct Silence {
     pub status: Option<u16>,
     /// In a few words.
     pub why: String,
+    /// Nobody listens there.
+    pub nobody: bool,
 }
 
 impl Endpoint {
-    /// `flag`: that which gave the address. `timeout`: until an answer is whole. `longest`: bytes of one.
-    pub fn at(flag: &str, url: &str, key: Option<String>, timeout: Duration, longest: u64) -> Result<Endpoint> {
+    /// `flag`: that which gave the address. `key`: the variable that may hold its key. `timeout`: until an answer is whole. `longest`:
+    /// bytes of one.
+    pub fn at(flag: &str, url: &str, key: &str, timeout: Duration, longest: u64) -> Result<Endpoint> {
         let base = checked(flag, url)?;
-        Ok(Endpoint { agent: Agent::new_with_config(config(timeout)), base, key, longest })
+        let hint = format!("; {key} may hold its key");
+        Ok(Endpoint { agent: Agent::new_with_config(config(timeout)), base, key: secret(key)?, hint, longest })
     }
 
     /// The body of a good answer.
@@ -235,43 +237,60 @@ impl Endpoint {
         self.once(path, body).map_err(|(silence, _)| silence)
     }
 
-    /// The same, asked again where it has too much to do.
-    pub fn post_patiently(&self, path: &str, body: &str) -> Result<Vec<u8>, Silence> {
-        let mut tries = 0;
+    /// The same, asked again where it has too much to do or breaks off: `tries` times, after the pause that it wishes or a growing one, of
+    /// `longest` seconds at most.
+    pub fn post_patiently(&self, path: &str, body: &str, (tries, longest): (u32, u64)) -> Result<Vec<u8>, Silence> {
+        let mut tried = 0;
         loop {
-            match self.once(path, body) {
-                Err((Silence { status: Some(429 | 503), .. }, wish)) if tries < RETRIES => {
-                    tries += 1;
-                    thread::sleep(Duration::from_secs(wish.min(PAUSE)));
-                }
-                other => return other.map_err(|(silence, _)| silence),
+            let (silence, wish) = match self.once(path, body) {
+                Ok(bytes) => return Ok(bytes),
+                Err(wrong) => wrong,
+            };
+            let passing = matches!(silence.status, None | Some(408 | 429 | 500 | 502 | 503 | 504)) && !silence.nobody;
+            if !passing || tried >= tries {
+                return Err(silence);
             }
+            thread::sleep(Duration::from_secs(wish.unwrap_or(1 << tried.min(16)).min(longest)));
+            tried += 1;
         }
     }
 
     /// With what is wrong, the seconds that it wishes to be left alone.
-    fn once(&self, path: &str, body: &str) -> Result<Vec<u8>, (Silence, u64)> {
+    fn once(&self, path: &str, body: &str) -> Result<Vec<u8>, (Silence, Option<u64>)> {
         let mut request = self.agent.post(format!("{}{path}", self.base));
         request = request.header(header::CONTENT_TYPE, JSON).header(header::ACCEPT, JSON);
         if let Some(key) = &self.key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
-        let wrong = |e: &ureq::Error| match e {
-            ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => format!("nobody answers ({e})"),
-            other => reason(other),
+        let unheard = |e: ureq::Error| match &e {
+            ureq::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
+                (Silence { status: None, why: format!("nobody answers ({io})"), nobody: true }, None)
+            }
+            other => (Silence { status: None, why: reason(other), nobody: false }, None),
         };
-        let unheard = |e: ureq::Error| (Silence { status: None, why: wrong(&e) }, 0);
         let (head, body): (_, Body) = request.send(body).map_err(unheard)?.into_parts();
         let bytes = body.into_with_config().limit(self.longest).read_to_vec().map_err(unheard)?;
         match head.status.as_u16() {
             200 => Ok(bytes),
             status => {
                 let said: String = String::from_utf8_lossy(&bytes).trim().chars().take(120).collect();
-                let silence = Silence { status: Some(status), why: format!("status {status}: {said:?}") };
-                Err((silence, wished(&head.headers)))
+                let key = if status == 401 { &self.hint } else { "" };
+                let silence =
+                    Silence { status: Some(status), why: format!("status {status}: {said:?}{key}"), nobody: false };
+                Err((silence, asked_for(&head.headers)))
             }
         }
     }
+}
+
+/// A token or key from the environment.
+fn secret(variable: &str) -> Result<Option<String>> {
+    let Some(text) = env::var_os(variable) else { return Ok(None) };
+    let text = text.to_string_lossy().trim().to_owned();
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(usage(format!("{variable}: a token holds visible ASCII characters only, and no blanks")));
+    }
+    Ok(Some(text).filter(|t| !t.is_empty()))
 }
 
 fn config(answer: Duration) -> Config {
@@ -297,7 +316,11 @@ fn boundary(parts: &[&[u8]]) -> String {
 
 /// Seconds that the daemon wishes to be left alone.
 fn wished(headers: &HeaderMap) -> u64 {
-    headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok()).unwrap_or(1)
+    asked_for(headers).unwrap_or(1)
+}
+
+fn asked_for(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 fn checked(flag: &str, url: &str) -> Result<String> {
@@ -305,6 +328,10 @@ fn checked(flag: &str, url: &str) -> Result<String> {
     let forms = if flag == "--url" { "give http://HOST:PORT or unix:/PATH" } else { "give http://HOST:PORT/v1" };
     let Ok(uri) = url.parse::<Uri>() else { return wrong(forms) };
     match uri.scheme_str() {
+        Some("http") if url.contains('#') => wrong("an address ends before any `#`"),
+        Some("http") if uri.authority().is_some_and(|a| a.as_str().contains('@')) => {
+            wrong("no password is taken from an address; set the variable of the token or key")
+        }
         Some("http") if uri.query().is_none() => Ok(url.trim_end_matches('/').to_owned()),
         Some("http") => wrong("an address ends before any `?`"),
         Some("https") => {
@@ -409,6 +436,8 @@ mod tests {
             ("", "http://HOST:PORT"),
             ("https://x", "proxy"),
             ("http://x/?index=y", "`?`"),
+            ("http://x/#y", "`#`"),
+            ("http://a:b@x", "password"),
         ] {
             assert!(checked("--url", url).unwrap_err().to_string().contains(word), "{url}");
         }

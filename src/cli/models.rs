@@ -5,35 +5,48 @@
 
 use super::http::{Endpoint, Silence};
 use super::usage;
+use crate::daemon::is_url;
 use crate::encode::pixels::Pixels;
 use crate::encode::{self, Encoder, Error, Identity, units};
 use anyhow::{Result, anyhow};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Texts of one request.
 const TOGETHER: usize = 64;
-/// Until an answer is whole.
-const ANSWER: Duration = Duration::from_secs(120);
 /// Bytes of an answer: 64 vectors of 4,096 numbers in full length, several times.
 const LONGEST: u64 = 64 << 20;
 /// Where the server's key is looked for.
 const KEY: &str = "MISPAIR_EMBEDDINGS_KEY";
 
-/// Opens a model: a folder, or `http://HOST:PORT/v1#NAME`.
-pub(super) fn open(model: &Path) -> Result<Box<dyn Encoder>> {
-    match model.to_str().filter(|text| is_url(text)) {
-        Some(url) => Ok(Box::new(Server::at(url)?)),
-        None => Ok(encode::open(model)?),
-    }
+/// What is borne of a server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Until an answer is whole.
+    pub answer: Duration,
+    /// How often it is asked again.
+    pub tries: u32,
+    /// Seconds of the longest pause before that.
+    pub pause: u64,
 }
 
-fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
+impl Patience {
+    /// Of a job of hours.
+    pub const LONG: Patience = Patience { answer: Duration::from_secs(120), tries: 6, pause: 60 };
+    /// Of somebody who waits.
+    pub const SHORT: Patience = Patience { answer: Duration::from_secs(60), tries: 2, pause: 5 };
+}
+
+/// Opens a model: a folder, or `http://HOST:PORT/v1#NAME`.
+pub(super) fn open(model: &Path, patience: Patience) -> Result<Box<dyn Encoder>> {
+    match model.to_str().filter(|_| is_url(model)) {
+        Some(url) => Ok(Box::new(Server::at(url, patience)?)),
+        None => Ok(encode::open(model)?),
+    }
 }
 
 /// A model that a server runs.
@@ -41,6 +54,9 @@ struct Server {
     endpoint: Endpoint,
     url: String,
     identity: Identity,
+    patience: Patience,
+    /// Texts of one request: fewer where the server takes no more.
+    together: AtomicUsize,
 }
 
 #[derive(Deserialize)]
@@ -56,15 +72,15 @@ struct Embedding {
 
 impl Server {
     /// Asks once, for the width.
-    fn at(given: &str) -> Result<Server> {
+    fn at(given: &str, patience: Patience) -> Result<Server> {
         let Some((url, name)) = given.split_once('#').filter(|(_, name)| !name.is_empty()) else {
             return Err(usage(format!(
                 "--model {given}: which of the server's models? Put its name behind a #: http://HOST:PORT/v1#all-minilm"
             )));
         };
-        let key = env::var(KEY).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
-        let endpoint = Endpoint::at("--model", url, key, ANSWER, LONGEST)?;
-        let mut server = Server { endpoint, url: url.to_owned(), identity: Identity::named(name, 0) };
+        let endpoint = Endpoint::at("--model", url, KEY, patience.answer, LONGEST)?;
+        let (identity, together) = (Identity::named(name, 0), TOGETHER.into());
+        let mut server = Server { endpoint, url: url.to_owned(), identity, patience, together };
         let first = server.ask(&["How long is a vector?"]).map_err(|e| anyhow!("{url}: {}", e.why))?;
         server.identity = Identity::named(name, first.len());
         if first.is_empty() {
@@ -76,8 +92,12 @@ impl Server {
     /// Rows of some texts, one after the other, as they come.
     fn ask(&self, texts: &[&str]) -> Result<Vec<f32>, Silence> {
         let body = json!({ "model": self.identity.name, "input": texts, "encoding_format": "float" });
-        let bytes = self.endpoint.post_patiently("/embeddings", &body.to_string())?;
-        let broken = |why: String| Silence { status: None, why };
+        let bytes = self.endpoint.post_patiently(
+            "/embeddings",
+            &body.to_string(),
+            (self.patience.tries, self.patience.pause),
+        )?;
+        let broken = |why: String| Silence { status: None, why, nobody: false };
         let answer: Answer =
             serde_json::from_slice(&bytes).map_err(|e| broken(format!("the answer holds no embeddings: {e}")))?;
         let mut rows: Vec<Option<Vec<f32>>> = vec![None; texts.len()];
@@ -99,23 +119,31 @@ impl Server {
         if let Some(other) = rows.iter().find(|row| row.len() != width) {
             return Err(broken(format!("an embedding of {} elements, {width} are expected", other.len())));
         }
+        if rows.iter().flatten().any(|x| !x.is_finite()) {
+            return Err(broken("an embedding with an element that is not a finite number".to_owned()));
+        }
         Ok(rows.concat())
     }
 
-    /// Several texts that the server does not take are sent one by one: too many for it, or one of them is at fault.
+    /// Several texts that the server does not take are sent in halves: too many for it, or one of them is at fault.
     fn rows(&self, texts: &[&str]) -> Result<Vec<f32>, Error> {
-        let said = |what: String| Error::Model { path: PathBuf::from(&self.url), what };
+        let said = |what: String, refused| Error::Server { url: self.url.clone(), what, refused };
         match self.ask(texts) {
             Ok(rows) => Ok(rows),
             Err(Silence { status: Some(400 | 413 | 422), .. }) if texts.len() > 1 => {
-                let each = texts.iter().map(|text| self.rows(std::slice::from_ref(text)));
-                Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+                let (left, right) = texts.split_at(texts.len() / 2);
+                let mut rows = self.rows(left)?;
+                rows.extend(self.rows(right)?);
+                // Each half was taken: there were too many of them.
+                self.together.fetch_min(right.len(), Relaxed);
+                Ok(rows)
             }
             Err(silence) if texts.len() == 1 => {
                 let start: String = texts[0].chars().take(60).collect();
-                Err(said(format!("{} (the text {start:?})", silence.why)))
+                let refused = matches!(silence.status, Some(400 | 413 | 422));
+                Err(said(format!("{} (the text {start:?})", silence.why), refused))
             }
-            Err(silence) => Err(said(silence.why)),
+            Err(silence) => Err(said(silence.why, false)),
         }
     }
 }
@@ -130,7 +158,7 @@ impl Encoder for Server {
     }
 
     fn texts(&self, texts: &[&str]) -> Result<Vec<f32>, Error> {
-        let parts = texts.par_chunks(TOGETHER).map(|part| self.rows(part));
+        let parts = texts.par_chunks(self.together.load(Relaxed)).map(|part| self.rows(part));
         let mut rows = parts.collect::<Result<Vec<_>, _>>()?.concat();
         units(&mut rows, self.identity.width, |row| format!("{:?}", texts[row]))?;
         Ok(rows)

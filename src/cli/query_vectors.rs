@@ -1,7 +1,7 @@
 //! What a query brings along: vectors of a file, or of a text or an image by the encoder that the index names; facts.
 
 use super::args::Query;
-use super::models;
+use super::models::{self, Patience};
 use super::talk::say;
 use super::usage;
 use crate::encode::Encoder;
@@ -75,7 +75,7 @@ pub(super) fn given(args: &Query, index: &Index, modality: &str) -> Result<Vec<G
 
 /// Opens a model, and refuses it where its vectors have no business beside those of the modality.
 fn encoder_of(model: &Path, index: &Index, modality: &str) -> Result<Box<dyn Encoder>> {
-    let encoder = models::open(model)?;
+    let encoder = models::open(model, Patience::SHORT)?;
     belongs(&*encoder, index, modality)?;
     Ok(encoder)
 }

@@ -2,7 +2,7 @@
 
 use super::{serve_models, usage};
 use crate::daemon::{
-    self, Config, ConfigError, LogFormat, LogLevel, OpenError, ServeError, Served, Token, parse_listen,
+    self, Config, ConfigError, LogFormat, LogLevel, OpenError, ServeError, Served, State, Token, parse_listen,
 };
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
@@ -32,7 +32,7 @@ pub struct Serve {
     /// A configuration file (TOML); `mispair config print` shows every setting.
     #[arg(long, value_name = "FILE", env = "MISPAIR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// The TCP address (default: 127.0.0.1:7400), or \"off\".
+    /// The TCP address (default: 127.0.0.1:7400), or "off".
     #[arg(long, value_name = "IP:PORT", env = "MISPAIR_LISTEN")]
     pub listen: Option<String>,
     /// Listen on a Unix socket, too.
@@ -103,7 +103,7 @@ pub enum ConfigVerb {
 /// Serves until the process is told to stop. The daemon makes its own threads.
 pub(super) fn run(args: &Serve, threads: Option<u16>) -> Result<()> {
     let config = effective(args, threads)?;
-    let models = serve_models::open(&config.models)?;
+    let models = serve_models::open(&config.models, config.timeouts.request())?;
     daemon::serve(config, models).map_err(|e| match e {
         ServeError::Open(OpenError::Config(e)) => misused(e),
         other => other.into(),
@@ -114,6 +114,15 @@ pub(super) fn print(args: &Serve, threads: Option<u16>) -> Result<()> {
     let mut config = effective(args, threads)?;
     config.check().map_err(misused)?;
     Ok(write!(io::stdout(), "{}", config.to_toml())?)
+}
+
+/// Would a daemon with this file start? Indexes are opened, splits and tokens read, and forgotten again.
+pub(super) fn checked(path: &std::path::Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let config = Config::parse(path, &text)?;
+    let state = State::open(config, None)?;
+    let (indexes, splits) = (state.generation().served.len(), state.config.splits.len());
+    Ok(format!("{}: {indexes} indexes, {splits} splits of its own", path.display()))
 }
 
 /// The file, then the environment, then flags (clap puts the latter two in order).

@@ -1,25 +1,35 @@
 //! The models that `mispair serve` has texts and images encoded by.
 
-use super::models;
-use crate::daemon::Models;
+use super::models::{self, Patience};
+use super::talk::say;
+use crate::daemon::{Fault, Models, is_url};
 use crate::encode::pixels::decode_within;
 use crate::encode::{self, Encoder};
 use crate::index::Index;
 use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Pixels of an image that is sent: three times those of the largest press photographs, and 150 MB when decoded
 /// (four times that while a JPEG of many scans is put together).
 const MOST_PIXELS: usize = 50_000_000;
 
 /// Models, open.
-struct Opened(Vec<Box<dyn Encoder>>);
+struct Opened(Vec<Box<dyn Encoder>>, Vec<bool>);
 
-/// Opens them; `None` where there are none.
-pub(super) fn open(folders: &[PathBuf]) -> Result<Option<Arc<dyn Models>>> {
-    let all = folders.iter().map(|folder| models::open(folder)).collect::<Result<Vec<_>, _>>()?;
-    Ok((!all.is_empty()).then(|| Arc::new(Opened(all)) as Arc<dyn Models>))
+/// Opens them; `None` where there are none. `request`: as long as a request may take, so long is a server waited for.
+pub(super) fn open(named: &[PathBuf], request: Duration) -> Result<Option<Arc<dyn Models>>> {
+    let patience = Patience { answer: request, tries: 0, pause: 0 };
+    let far: Vec<bool> = named.iter().map(|model| is_url(model)).collect();
+    let open = |model: &PathBuf| {
+        if is_url(model) {
+            say(&format!("asking {} for its width", model.display()));
+        }
+        models::open(model, patience)
+    };
+    let all = named.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    Ok((!all.is_empty()).then(|| Arc::new(Opened(all, far)) as Arc<dyn Models>))
 }
 
 impl Opened {
@@ -62,17 +72,21 @@ impl Models for Opened {
         }
     }
 
-    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, String> {
-        self.model(model)?.texts(&[text]).map_err(|e| e.to_string())
+    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, Fault> {
+        self.model(model)?.texts(&[text]).map_err(fault)
     }
 
-    fn image(&self, model: usize, file: &[u8]) -> Result<Vec<f32>, String> {
+    fn waits(&self, model: usize) -> bool {
+        self.1.get(model).copied().unwrap_or(false)
+    }
+
+    fn image(&self, model: usize, file: &[u8]) -> Result<Vec<f32>, Fault> {
         let model = self.model(model)?;
         if !model.reads_images() {
-            return Err(encode::Error::NoImages(model.identity().to_string()).to_string());
+            return Err(encode::Error::NoImages(model.identity().to_string()).to_string().into());
         }
         let pixels = decode_within(file, MOST_PIXELS).map_err(|e| e.to_string())?;
-        model.images(&[pixels]).map_err(|e| e.to_string())
+        model.images(&[pixels]).map_err(fault)
     }
 
     fn sees(&self, model: usize) -> bool {
@@ -102,6 +116,15 @@ impl Models for Opened {
             doubts.push(format!("no modality was made by {}: texts cannot be searched for here", self.names()));
         }
         doubts
+    }
+}
+
+/// A server's address is nobody's business but the log's.
+fn fault(error: encode::Error) -> Fault {
+    match error {
+        encode::Error::Server { what, refused: true, .. } => Fault::Asked(what),
+        encode::Error::Server { .. } => Fault::Model(error.to_string()),
+        other => Fault::Asked(other.to_string()),
     }
 }
 

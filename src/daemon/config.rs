@@ -155,7 +155,7 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    pub(super) fn request(&self) -> Duration {
+    pub fn request(&self) -> Duration {
         Duration::from_millis(self.request_ms)
     }
     pub(super) fn batch(&self) -> Duration {
@@ -379,9 +379,10 @@ pub fn parse_listen(text: &str) -> Result<Option<SocketAddr>, String> {
     }
 }
 
-/// A model that a server runs, and no folder.
-fn is_url(model: &Path) -> bool {
-    model.to_str().is_some_and(|text| text.starts_with("http://") || text.starts_with("https://"))
+/// Is it a model that a server runs, and no folder?
+pub fn is_url(model: &Path) -> bool {
+    let scheme = model.to_str().and_then(|text| text.split_once("://")).map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| ["http", "https"].contains(&scheme.as_str()))
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ use tokio::time::timeout_at;
 const LONGEST: usize = 16 << 10;
 /// Bytes of a text whose vector is kept.
 const KEPT_TEXT: usize = 1 << 10;
+/// Requests to models of other programs that are under way at a time, at least.
+const FAR: usize = 4;
 
 /// Models that make vectors of texts and images. Where a daemon has them, requests may give `text` instead of a vector.
 pub trait Models: Send + Sync {
@@ -31,10 +33,15 @@ pub trait Models: Send + Sync {
     fn of(&self, index: &Index, modality: &str) -> Result<usize, String>;
 
     /// A text's vector.
-    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, String>;
+    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, Fault>;
 
     /// The vector of an image, by the bytes of its file.
-    fn image(&self, model: usize, file: &[u8]) -> Result<Vec<f32>, String>;
+    fn image(&self, model: usize, file: &[u8]) -> Result<Vec<f32>, Fault>;
+
+    /// Does another program run the model, so that whoever asks it only waits?
+    fn waits(&self, _: usize) -> bool {
+        false
+    }
 
     /// Does the model make vectors of images, too?
     fn sees(&self, model: usize) -> bool;
@@ -42,6 +49,21 @@ pub trait Models: Send + Sync {
     /// What is wrong, or cannot be known, about these models beside this index: told in the log when it is opened.
     fn doubts(&self, _: &Index) -> Vec<String> {
         Vec::new()
+    }
+}
+
+/// Why there is no vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The text or the image is at fault: what is wrong, for whoever sent it.
+    Asked(String),
+    /// The model is, or whoever runs it: for the log.
+    Model(String),
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Fault {
+        Fault::Asked(why)
     }
 }
 
@@ -108,6 +130,8 @@ impl Halt {
 pub(super) struct Encoding {
     pub models: Arc<dyn Models>,
     pub pool: Pool,
+    /// For models that other programs run: nobody's own model waits for theirs.
+    pub far: Pool,
     kept: Mutex<Kept>,
     /// Vectors made, and vectors that were still there.
     pub made: AtomicU64,
@@ -123,7 +147,8 @@ impl Encoding {
         most: usize,
     ) -> Result<Encoding, rayon::ThreadPoolBuildError> {
         let pool = Pool::new("encode", threads, queue)?;
-        Ok(Encoding { models, pool, kept: Mutex::new(Kept::new(most)), made: 0.into(), found: 0.into() })
+        let far = Pool::new("encode-far", threads.max(FAR), queue)?;
+        Ok(Encoding { models, pool, far, kept: Mutex::new(Kept::new(most)), made: 0.into(), found: 0.into() })
     }
 
     /// Vectors of one text or image in the spaces of several modalities, in their order. Where any has still to be made, all
@@ -167,7 +192,18 @@ impl Encoding {
             Source::Text(text) => self.models.text(want.model, text),
             Source::Image(file) => self.models.image(want.model, file),
         };
-        let vector: Arc<[f32]> = vector.map_err(|why| Problem::invalid(want.source.field(), why))?.into();
+        let vector: Arc<[f32]> = vector
+            .map_err(|fault| match fault {
+                Fault::Asked(why) => Problem::invalid(want.source.field(), why),
+                Fault::Model(why) => {
+                    tracing::warn!(why, "a model gave no vector");
+                    Problem::new(
+                        Kind::ModelFailed,
+                        "the model that makes vectors gives none now; the daemon's log says why",
+                    )
+                }
+            })?
+            .into();
         self.made.fetch_add(1, Relaxed);
         if let Source::Text(text) = &want.source
             && text.len() <= KEPT_TEXT
@@ -300,9 +336,11 @@ async fn encoded(
     (limit, full): (Duration, Full),
 ) -> Result<Vec<Vector>, Problem> {
     let Some(encoding) = &state.encoding else { return Err(Halt::Encode(wants).problem()) };
+    let far = wants.iter().any(|want| encoding.models.waits(want.model));
+    let pool = if far { &encoding.far } else { &encoding.pool };
     let ticket = match full {
-        Full::Refuse => encoding.pool.admit().inspect_err(|_| state.metrics.shed())?,
-        Full::Wait => encoding.pool.admit_again(limit).await?,
+        Full::Refuse => pool.admit().inspect_err(|_| state.metrics.shed())?,
+        Full::Wait => pool.admit_again(limit).await?,
     };
     let encoding = Arc::clone(encoding);
     let all = move || wants.into_iter().map(|want| encoding.make(want)).collect::<Result<Vec<_>, _>>();

@@ -224,11 +224,10 @@ impl Metrics {
                 let _ = writeln!(out, "{name}{{result=\"{result}\"}} {}", count.load(Relaxed));
             }
         });
-        let encodings = state
-            .encoding
-            .as_ref()
-            .map_or((0, 0, 0), |e| (e.made.load(Relaxed), e.found.load(Relaxed), e.pool.inside() as u64));
-        let panics = state.pool.panics() + state.encoding.as_ref().map_or(0, |e| e.pool.panics());
+        let encodings = state.encoding.as_ref().map_or((0, 0, 0), |e| {
+            (e.made.load(Relaxed), e.found.load(Relaxed), (e.pool.inside() + e.far.inside()) as u64)
+        });
+        let panics = state.pool.panics() + state.encoding.as_ref().map_or(0, |e| e.pool.panics() + e.far.panics());
         for (name, kind, help, value) in [
             ("mispair_requests_in_flight", "gauge", "Requests that are being answered.", self.in_flight.load(Relaxed)),
             (

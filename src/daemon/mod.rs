@@ -64,8 +64,8 @@ mod verifying;
 
 pub use app::app;
 pub use auth::{Access, Token};
-pub use config::{Auth, Config, ConfigError, Limits, Log, LogFormat, LogLevel, Served, Timeouts, parse_listen};
-pub use encoding::Models;
+pub use config::{Auth, Config, ConfigError, Limits, Log, LogFormat, LogLevel, Served, Timeouts, is_url, parse_listen};
+pub use encoding::{Fault, Models};
 pub use pool::{Done, Pending, Pool, Ticket};
 pub use problem::{Kind, Problem};
 pub use serve::{Listeners, ServeError, run, serve};

@@ -34,6 +34,8 @@ pub enum Kind {
     Internal,
     /// More requests than can be worked on.
     Overloaded,
+    /// A model gives no vector, through no fault of the request.
+    ModelFailed,
     /// The daemon is stopping.
     Stopping,
     /// The answer did not come in time.
@@ -44,7 +46,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Malformed,
         Kind::Unauthorized,
         Kind::Forbidden,
@@ -57,6 +59,7 @@ impl Kind {
         Kind::MissingFact,
         Kind::Internal,
         Kind::Overloaded,
+        Kind::ModelFailed,
         Kind::Stopping,
         Kind::Timeout,
         Kind::ReloadFailed,
@@ -77,6 +80,7 @@ impl Kind {
             Kind::MissingFact => (422, "missing-fact", "A rule lacks its fact"),
             Kind::Internal => (500, "internal", "A fault of the daemon"),
             Kind::Overloaded => (503, "overloaded", "Too many requests at once"),
+            Kind::ModelFailed => (503, "model-failed", "A model does not answer"),
             Kind::Stopping => (503, "stopping", "The daemon is stopping"),
             Kind::Timeout => (504, "timeout", "The answer did not come in time"),
             Kind::ReloadFailed => (500, "reload-failed", "The indexes could not be opened again"),
@@ -95,7 +99,7 @@ impl Kind {
 
     /// Seconds after which it may go better.
     pub(super) fn retry_after(self) -> Option<HeaderValue> {
-        matches!(self, Kind::Overloaded | Kind::Stopping).then(|| HeaderValue::from_static("1"))
+        matches!(self, Kind::Overloaded | Kind::ModelFailed | Kind::Stopping).then(|| HeaderValue::from_static("1"))
     }
 
     /// The same for every problem of the kind.

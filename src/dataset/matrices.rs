@@ -62,12 +62,18 @@ pub fn write_clip_retrieval(index: &Index, out: &Path, replace: bool) -> Result<
     let path = folder(METADATA.0)?.join(part);
     let fail = |e: &dyn std::fmt::Display| Error::at(&path)(e);
     let catalog = &index.catalog;
+    // An integer that is read back is an integer again.
+    let integers = rows.iter().all(|row| matches!(catalog.id(*row), SampleId::Int(_)));
+    let number = |rows: &[Row]| {
+        let one = |row: &Row| if let SampleId::Int(id) = catalog.id(*row) { id } else { 0 };
+        Column::Int(rows.iter().map(one).collect())
+    };
     let columns = |rows: &[Row]| {
         let text = |of: &dyn Fn(Row) -> String| Column::Text(rows.iter().map(|row| of(*row)).collect());
         vec![
             ("image_path", text(&|row| catalog.image_path(row).to_owned())),
             ("caption", text(&|row| catalog.caption(row).to_owned())),
-            ("id", text(&|row| catalog.id(row).to_string())),
+            ("id", if integers { number(rows) } else { text(&|row| catalog.id(row).to_string()) }),
         ]
     };
     let file = File::create(&path).map_err(|e| fail(&e))?;

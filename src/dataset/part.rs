@@ -161,6 +161,12 @@ impl Part {
             Ok(meta) if meta.is_file() && meta.len() == 0 => return Ok(There::Damaged("it is empty".into())),
             Ok(_) => {}
         }
+        // Whatever else is wrong with it: a file of another kind is not a part that was damaged.
+        let regular = std::fs::metadata(path).is_ok_and(|m| m.is_file());
+        if regular && !wire::may_be(path, Kind::Part).map_err(|e| Error::at(path)(&e))? {
+            let what = "exists and is no part made by `mispair match --chunk`, so it is not replaced";
+            return Err(Error::at(path)(&what));
+        }
         match File::open(path, Kind::Part) {
             Err(wire::Error::Foreign { .. } | wire::Error::Kind { .. }) => {
                 let what = "exists and is no part made by `mispair match --chunk`, so it is not replaced";

@@ -102,6 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn of_servers_names_count() {
+        let [a, b] = ["a", "b"].map(|name| Identity::named(name, 3));
+        assert_eq!(a.check(&a.to_string()), Ok(()));
+        assert_eq!(a.check(&b.to_string()).unwrap_err().what, "another encoder");
+    }
+
+    #[test]
     fn compared() {
         let clip = Identity { name: "clip-vit-base-patch32".into(), width: 512, hash: 7 };
         assert_eq!(clip.check("renamed@512#0000000000000007"), Ok(()));

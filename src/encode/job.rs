@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 use xxhash_rust::xxh3::Xxh3;
 
 /// What makes a folder one of vectors.
@@ -153,6 +154,15 @@ impl Job<'_> {
             hash.update(bytes);
         };
         self.items.names().iter().for_each(|name| part(name.as_bytes()));
+        // A photograph that was exchanged meanwhile is another one.
+        if let Items::Images(root, paths) = self.items {
+            for path in paths {
+                let meta = fs::metadata(root.join(path)).ok();
+                let changed = meta.as_ref().and_then(|m| m.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+                part(&meta.map_or(0, |m| m.len()).to_le_bytes());
+                part(&changed.map_or(0, |t| t.as_nanos()).to_le_bytes());
+            }
+        }
         self.rows.iter().for_each(|(id, item)| {
             part(id.to_json().as_bytes());
             part(&item.to_le_bytes());
@@ -170,10 +180,23 @@ impl Job<'_> {
         let items = range.len();
         match self.items {
             Items::Texts(texts) => {
+                let first = range.start;
                 let texts: Vec<&str> = texts[range].iter().map(String::as_str).collect();
                 let cut = texts.par_iter().filter(|t| self.encoder.is_cut(t)).count();
-                let rows = self.encoder.texts(&texts)?;
-                Ok((rows, Batch { items, rows: items, cut, ..Batch::default() }))
+                let (rows, skipped) = match self.encoder.texts(&texts) {
+                    Err(Error::Server { refused: true, .. }) if self.skip_bad => self.one_by_one(first, &texts)?,
+                    Err(Error::Server { url, what, refused: true }) => {
+                        let what =
+                            format!("{what}; put it right, or pass --skip-bad: the same command goes on from here");
+                        return Err(Error::Server { url, what, refused: true }.into());
+                    }
+                    Err(Error::Server { url, what, refused }) => {
+                        let what = format!("{what}; the same command goes on from here");
+                        return Err(Error::Server { url, what, refused }.into());
+                    }
+                    other => (other?, BTreeMap::new()),
+                };
+                Ok((rows, Batch { items, rows: items - skipped.len(), cut, skipped, ..Batch::default() }))
             }
             Items::Images(root, paths) => {
                 // One image at a time a thread: photographs of many megapixels need not fit in memory all at once.
@@ -205,9 +228,25 @@ impl Job<'_> {
                         Err(other) => return Err(other),
                     }
                 }
-                Ok((rows, Batch { items, rows: items - skipped.len(), cut: 0, skipped }))
+                Ok((rows, Batch { items, rows: items - skipped.len(), skipped, ..Batch::default() }))
             }
         }
+    }
+
+    /// Texts of which a server refuses some: those are left out.
+    fn one_by_one(&self, first: usize, texts: &[&str]) -> Result<(Vec<f32>, BTreeMap<usize, String>), JobError> {
+        let each: Vec<_> = texts.par_iter().map(|text| self.encoder.texts(std::slice::from_ref(text))).collect();
+        let (mut rows, mut skipped) = (Vec::new(), BTreeMap::new());
+        for (item, row) in (first..).zip(each) {
+            match row {
+                Ok(row) => rows.extend(row),
+                Err(Error::Server { what, refused: true, .. }) => {
+                    skipped.insert(item, what);
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok((rows, skipped))
     }
 
     fn publish(&self, out: &Path, plan: &Plan, work: &Work, resumed: usize) -> Result<Done, JobError> {

@@ -92,6 +92,16 @@ pub enum Error {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// A model that a server runs.
+    #[error("{url}: {what}")]
+    Server {
+        /// Its address.
+        url: String,
+        /// What it says.
+        what: String,
+        /// It answers, and does not take this text.
+        refused: bool,
+    },
     /// A model of texts alone.
     #[error("{0} reads no images; name a CLIP model")]
     NoImages(String),

@@ -11,8 +11,9 @@ use crate::publish;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
 
 const LOG: &str = "log.jsonl";
 const ROWS: &str = "vectors.f32";
@@ -33,6 +34,9 @@ pub(super) struct Batch {
     pub items: usize,
     pub rows: usize,
     pub cut: usize,
+    /// xxh3 of its rows' bytes: what was damaged meanwhile is not gone on with.
+    #[serde(default)]
+    pub sum: u64,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<usize, String>,
 }
@@ -87,6 +91,7 @@ impl Work {
         };
         // A line without its end was torn.
         let mut whole = 0;
+        let mut reader = io::BufReader::new(numbers.try_clone().map_err(at(&work.folder))?);
         for (number, line) in text.split_inclusive('\n').filter(|line| line.ends_with('\n')).enumerate() {
             if number == 0 {
                 let found: Option<Plan> = serde_json::from_str(line).ok();
@@ -97,6 +102,16 @@ impl Work {
             } else {
                 let batch: Batch = serde_json::from_str(line)
                     .map_err(|e| fail(format!("line {}: {e}; pass --restart to begin again", number + 1)))?;
+                let mut bytes = Vec::new();
+                let length = (batch.rows as u64).saturating_mul(width as u64 * 4);
+                reader.by_ref().take(length).read_to_end(&mut bytes).map_err(at(&work.folder))?;
+                if bytes.len() as u64 != length || xxh3_64(&bytes) != batch.sum {
+                    let what = format!(
+                        "the vectors of line {} are not those that were written; pass --restart to begin again",
+                        number + 1
+                    );
+                    return Err(fail(what));
+                }
                 work.count(batch);
             }
             whole += line.len() as u64;
@@ -134,8 +149,9 @@ impl Work {
     }
 
     /// The rows reach the disk before the line that says so.
-    pub fn add(&mut self, rows: &[f32], batch: Batch) -> Result<(), JobError> {
+    pub fn add(&mut self, rows: &[f32], mut batch: Batch) -> Result<(), JobError> {
         let bytes: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
+        batch.sum = xxh3_64(&bytes);
         let path = self.folder.join(ROWS);
         self.numbers.write_all(&bytes).and_then(|()| self.numbers.sync_data()).map_err(at(&path))?;
         self.note(&batch)?;

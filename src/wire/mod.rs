@@ -32,7 +32,7 @@ mod write;
 pub use manifest::{
     FileRecord, GraphRecord, Manifest, Measured, MeasuredStep, ModalityRecord, SearchFiles, SearchRecord,
 };
-pub use read::{File, Section};
+pub use read::{File, Section, may_be};
 pub use texts::{Texts, TextsWriter};
 pub use write::{FileWriter, Written};
 

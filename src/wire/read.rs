@@ -35,6 +35,13 @@ fn checksum_at(bytes: &[u8], at: usize) -> Checksum {
     Checksum(bytes.get(at..at + 16).and_then(|b| b.try_into().ok()).unwrap_or_default())
 }
 
+/// Do a file's first bytes leave it open that it is of this kind, whole or damaged? A file that ends before they tell is not.
+pub fn may_be(path: &Path, kind: Kind) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(std::fs::File::open(path)?, 16), &mut head)?;
+    Ok(head.len() == 16 && head[..8] == MAGIC && u32_at(&head, 12) == kind as u32)
+}
+
 impl File {
     /// Maps a file and checks magic, version, kind, length, header checksum and section bounds.
     pub fn open(path: &Path, kind: Kind) -> Result<File> {

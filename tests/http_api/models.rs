@@ -3,7 +3,7 @@
 use crate::house::{House, SPLITS, block, index};
 use axum::body::Body;
 use axum::http::Request;
-use mispair::daemon::Models;
+use mispair::daemon::{Fault, Models};
 use mispair::index::Index;
 use mispair::query::vector_of;
 use mispair::words::Row;
@@ -23,7 +23,7 @@ struct ById {
 impl ById {
     fn vector(&self, id: &str) -> Result<Vec<f32>, String> {
         self.made.fetch_add(1, SeqCst);
-        let row = index().catalog.find_any_type(&id.into()).ok_or("no such text")?;
+        let row = index().catalog.find_any_type(&id.into()).ok_or("no such text".to_owned())?;
         vector_of(index(), row, "clip-text", "clip-text").map_err(|e| e.to_string())
     }
 
@@ -42,21 +42,22 @@ impl Models for ById {
         true
     }
 
-    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, String> {
+    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, Fault> {
         assert_eq!(model, 7);
         if !text.starts_with("slow") {
-            return self.vector(text);
+            return Ok(self.vector(text)?);
         }
         self.waiting.fetch_add(1, SeqCst);
         let open = self.open.lock().unwrap();
         drop(self.opened.wait_while(open, |open| !*open).unwrap());
-        self.vector("0")
+        Ok(self.vector("0")?)
     }
 
-    fn image(&self, model: usize, file: &[u8]) -> Result<Vec<f32>, String> {
+    fn image(&self, model: usize, file: &[u8]) -> Result<Vec<f32>, Fault> {
         assert_eq!(model, 7);
-        let text = std::str::from_utf8(file).ok().and_then(|text| text.strip_prefix('#')).ok_or("no image")?;
-        self.vector(text)
+        let text =
+            std::str::from_utf8(file).ok().and_then(|text| text.strip_prefix('#')).ok_or("no image".to_owned())?;
+        Ok(self.vector(text)?)
     }
 }
 
@@ -245,14 +246,14 @@ impl Models for Two {
         false
     }
 
-    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, String> {
-        let row = index().catalog.find_any_type(&text.into()).ok_or("no such text")?;
+    fn text(&self, model: usize, text: &str) -> Result<Vec<f32>, Fault> {
+        let row = index().catalog.find_any_type(&text.into()).ok_or("no such text".to_owned())?;
         let modality = ["clip-text", "sbert-text"][model];
-        vector_of(index(), row, modality, modality).map_err(|e| e.to_string())
+        Ok(vector_of(index(), row, modality, modality).map_err(|e| e.to_string())?)
     }
 
-    fn image(&self, _: usize, _: &[u8]) -> Result<Vec<f32>, String> {
-        Err("no image".into())
+    fn image(&self, _: usize, _: &[u8]) -> Result<Vec<f32>, Fault> {
+        Err("no image".to_owned().into())
     }
 }
 

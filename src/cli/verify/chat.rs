@@ -60,10 +60,9 @@ impl<'t> Chat<'t> {
     /// `None` where nobody shall be asked.
     pub fn new(args: &Verify, talk: &'t Bars) -> Result<Option<Chat<'t>>> {
         let (Some(model), true) = (&args.chat_model, args.chat.is_some() || args.offline) else { return Ok(None) };
-        let key = env::var(KEY).ok().map(|k| k.trim().to_owned()).filter(|k| !k.is_empty());
         let timeout = Duration::from_secs(args.chat_timeout.into());
         let endpoint = match &args.chat {
-            Some(url) if !args.offline => Some(Endpoint::at("--chat", url, key, timeout, LONGEST)?),
+            Some(url) if !args.offline => Some(Endpoint::at("--chat", url, KEY, timeout, LONGEST)?),
             _ => None,
         };
         let cache = match &args.chat_cache {

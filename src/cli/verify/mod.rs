@@ -19,7 +19,7 @@ mod remote;
 pub use args::Verify;
 
 use super::args::Format;
-use super::models;
+use super::models::{self, Patience};
 use super::query_vectors::{belongs, of_picture, of_text};
 use super::talk::Bars;
 use super::{open, usage};
@@ -241,7 +241,7 @@ fn questions(args: &Verify, index: Option<&Index>, archive: Option<&Archive<'_>>
         None => None,
         Some(model) => {
             let (index, archive) = here("--model")?;
-            let encoder = models::open(model)?;
+            let encoder = models::open(model, Patience::SHORT)?;
             belongs(&*encoder, index, &args.images)?;
             if archive.has_texts() {
                 belongs(&*encoder, index, &args.captions)?;

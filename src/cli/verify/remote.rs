@@ -11,7 +11,6 @@ use crate::words::SampleId;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 /// What the daemon says of one question.
@@ -66,13 +65,8 @@ pub(super) fn answer(url: &str, args: &Verify, settings: &Settings, talk: &Bars)
 
 /// What is in a file, if it is a picture by its first bytes: the daemon's model makes its vector.
 fn picture(path: &Path) -> Result<Option<Vec<u8>>> {
-    let shown = || path.display().to_string();
-    let mut head = Vec::new();
-    fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut head)).with_context(shown)?;
-    match is_image(&head) {
-        true => Ok(Some(fs::read(path).with_context(shown)?)),
-        false => Ok(None),
-    }
+    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(is_image(&bytes).then_some(bytes))
 }
 
 /// The ids that may be meant, the likelier first; `[None]` where none is given.

@@ -158,7 +158,7 @@ fn problem_page(problem: &Problem) -> Response {
         frame: Frame::new(problem.kind.title(), ""),
         title: problem.kind.title(),
         detail: problem.detail.clone(),
-        again: matches!(problem.kind, Kind::Overloaded | Kind::Stopping | Kind::Timeout),
+        again: matches!(problem.kind, Kind::Overloaded | Kind::ModelFailed | Kind::Stopping | Kind::Timeout),
     };
     let Ok(text) = page.render() else { return problem.clone().into_response() };
     let mut response = html(problem.kind.status(), text);

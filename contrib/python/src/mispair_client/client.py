@@ -269,7 +269,7 @@ class Client:
     ) -> Answer:
         """Plain k-NN by a photograph of one's own, where the daemon has a model that sees.
 
-        :param image: what is in its file (JPEG, PNG, WebP …), or a ``pathlib.Path``.
+        :param image: what is in its file (JPEG, PNG, WebP), or a ``pathlib.Path``.
         """
         settings = document(
             {

@@ -18,6 +18,8 @@ from .errors import MispairError
 LONGEST_PAUSE = 5.0
 #: Connections that are kept for later.
 KEPT = 64
+#: Bodies that may be refused before they are read.
+LARGE = 1 << 20
 JSON = "application/json"
 LINES = "application/x-ndjson"
 
@@ -155,7 +157,12 @@ class Transport:
     ) -> threading.Thread | None:
         """Sends a request; of lines the head alone, and then a thread sends the rest."""
         if body is None or headers["Content-Type"] != LINES:
-            connection.request(method, path, body=body, headers=headers)
+            try:
+                connection.request(method, path, body=body, headers=headers)
+            except (BrokenPipeError, ConnectionResetError):
+                # Who refuses a long body need not read it, and may have said why.
+                if body is None or len(body) < LARGE:
+                    raise
             return None
         # Lines are answered while they are sent: two who both wait to be read first would wait for ever.
         connection.putrequest(method, path)
