@@ -130,11 +130,51 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     numbers.extend([1, 2, 3]);
     fs::write(at.join("torn.partial/vectors.f32"), numbers).unwrap();
     embed(&at, &["captions.csv", "--model", &model("clip"), "--out", "torn"]).fails(1, &["log.jsonl", "--restart"]);
+    // A row that was damaged meanwhile is not gone on with.
+    let rows = at.join("torn.partial/vectors.f32");
+    let whole = fs::read(&rows).unwrap();
+    let mut damaged = whole.clone();
+    damaged[5] ^= 1;
+    fs::write(&rows, damaged).unwrap();
+    embed(&at, &[&args[..], &["torn"]].concat()).fails(1, &["log.jsonl", "line 2", "--restart"]);
+    fs::write(&rows, whole).unwrap();
     let said = embed(&at, &[&args[..], &["torn"]].concat()).ok();
     assert!(said.err.contains("went on after"), "{}", said.err);
     let bytes = |out: &str| files(&at.join(out)).into_values().collect::<Vec<_>>();
     assert!(bytes("torn") == bytes("whole"));
     assert!(!at.join("torn.partial").exists());
+}
+
+/// A photograph that is another one by the time of the second run was not encoded by the first.
+#[test]
+fn a_photograph_that_is_exchanged_meanwhile_is_noticed() {
+    let (_dir, at) = desk(0);
+    let clip = model("clip");
+    fs::create_dir(at.join("p")).unwrap();
+    for i in 0..3 {
+        fs::write(at.join(format!("p/{i}.png")), fs::read(model("photo.png")).unwrap()).unwrap();
+    }
+    fs::write(at.join("p/3.png"), "no picture").unwrap();
+    let args = ["p", "--model", &clip, "--batch", "1", "--out", "image"];
+    embed(&at, &args).fails(1, &["3.png", "--skip-bad", "3 of 4"]);
+    fs::write(at.join("p/1.png"), fs::read(model("palette.png")).unwrap()).unwrap();
+    embed(&at, &[&args[..], &["--skip-bad"]].concat()).fails(1, &["log.jsonl", "other input", "--restart"]);
+    embed(&at, &[&args[..], &["--skip-bad", "--restart"]].concat()).ok();
+}
+
+#[test]
+fn a_configuration_is_looked_at() {
+    let (_dir, at) = desk(3);
+    let doctor = |text: &str| {
+        fs::write(at.join("serve.toml"), text).unwrap();
+        common::run_command(command().current_dir(&at).args(["doctor", "--config", "serve.toml"]))
+    };
+    assert_eq!(doctor("[limits]\nthreads = 0\n").code, Some(1));
+    let ill = doctor("[[index]]\npath = \"nowhere\"\n");
+    assert!(ill.code == Some(1) && ill.out.contains("nowhere") && ill.err.contains("config"), "{}", ill.out);
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/indexes/golden/v1/index");
+    let well = doctor(&format!("[[index]]\npath = {golden:?}\n")).ok();
+    assert!(well.out.contains("serve.toml: 1 indexes"), "{}", well.out);
 }
 
 #[test]

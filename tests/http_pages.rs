@@ -598,6 +598,12 @@ fn a_caption_of_ones_own_is_encoded() {
         }
         assert!(page(&house.get("/check").await, 200).contains("name=\"photo\""));
         assert!(!page(&without.get("/check").await, 200).contains("name=\"photo\""));
+        // Words that no caption has may describe a picture.
+        let words = unescaped(&page(&house.get("/?by=words&words=4").await, 200));
+        let way = between(&words, "Or <a href=\"", "\"")[0].to_owned();
+        assert!(way.contains("by=text&text=4"), "{way}");
+        assert!(!tiles(&page(&house.get(&way).await, 200)).is_empty());
+        assert!(!page(&without.get("/?by=words&words=4").await, 200).contains("Or <a href"));
         let html = page(&house.get("/?by=text&text=4&in=modality:clip-image&k=6").await, 200);
         let answer = house.ask("/v1/query", json!({ "modality": "clip-image", "text": "4", "k": 6 })).await.ok();
         assert_eq!((tiles(&html), tiles(&html).len()), (ids(&answer), 6));

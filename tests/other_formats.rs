@@ -133,6 +133,8 @@ fn a_clip_retrieval_folder_there_and_back() {
         let near = |(a, b): (&Vec<f32>, &Vec<f32>)| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(rows(&one).iter().zip(&rows(&two)).all(near));
     }
+    // Integers are integers again.
+    assert!(one.catalog.rows().all(|row| one.catalog.id(row) == two.catalog.id(row)));
     mispair(&at, &["export", "index", "--clip-retrieval", "--out", "back"]).fails(1, &["back", "exists already"]);
     mispair(&at, &["export", "-q", "index", "--clip-retrieval", "--out", "back", "--force"]).ok();
 

@@ -122,6 +122,13 @@ pub fn mine(
             bound.split.name
         )));
     }
+    if bound.split.query == bound.split.search && (mining.absolute_margin.or(mining.relative_margin)).is_some() {
+        return Err(fail(&format!(
+            "split {} compares {} with itself: an anchor's own score is 1 there, so a margin below it keeps nothing away; set a highest \
+             score (--max-score), or take a split from captions to images",
+            bound.split.name, bound.split.query
+        )));
+    }
     let rows: Vec<Row> = index.catalog.rows().collect();
     let mined: Vec<Option<Mined>> = rows
         .par_iter()

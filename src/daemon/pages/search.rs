@@ -56,6 +56,8 @@ struct Found {
     looked: String,
     more: bool,
     late: bool,
+    /// Where a model reads texts: the way to what they describe.
+    described: Option<String>,
 }
 
 /// An answer.
@@ -260,6 +262,12 @@ fn found(state: &State, served: &Served, form: &Form) -> Result<Found, Problem> 
         looked: text::count(found.looked),
         more: found.more,
         late: found.late,
+        described: photo::read(state, served).next().map(|name| {
+            let plain = Target::Modality(name.to_owned()).value();
+            let by =
+                [("by", Some("text")), ("text", Some(words)), ("words", None), ("in", Some(&*plain)), ("split", None)];
+            format!("/?{}", form.with(&by))
+        }),
     })
 }
 
