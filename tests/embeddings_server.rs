@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{command, run_command};
+use common::{command, json_request, run_command};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -35,6 +35,14 @@ fn well(_: usize, texts: &[&str]) -> (u16, &'static str, Value) {
     (200, "", json!({ "object": "list", "data": data, "model": "made-up" }))
 }
 
+/// The width as it should be; then, of every text, this.
+fn after_the_first(n: usize, texts: &[&str], each: &Value) -> (u16, &'static str, Value) {
+    match n {
+        0 => well(n, texts),
+        _ => (200, "", json!({ "data": vec![each; texts.len()] })),
+    }
+}
+
 struct Server {
     model: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -58,22 +66,7 @@ impl Server {
 
 /// One request a connection.
 fn serve(mut stream: TcpStream, manner: Manner, seen: &Mutex<Vec<String>>, count: &AtomicUsize) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = n.trim().parse().ok()?;
-        }
-        head += &line;
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let request: Value = serde_json::from_slice(&body).ok()?;
+    let (head, request) = json_request(&stream)?;
     assert!(request["model"].is_string());
     let texts: Vec<&str> = request["input"].as_array()?.iter().filter_map(Value::as_str).collect();
     seen.lock().ok()?.push(head);
@@ -149,33 +142,10 @@ fn what_a_server_does_wrong_is_said() {
     fails(|_, _| (200, "", json!({ "data": [{ "embedding": [1.0, 1e39] }] })), &["not a finite number"]);
     fails(|n, texts| if n == 0 { well(n, texts) } else { (200, "", json!({ "data": [] })) }, &["fewer embeddings"]);
     fails(|_, _| (200, "", json!({ "data": [{ "embedding": [] }] })), &["without elements"]);
+    fails(|n, texts| after_the_first(n, texts, &json!({ "embedding": [1.0] })), &["1 elements, 16 are expected"]);
+    fails(|n, texts| after_the_first(n, texts, &json!({ "index": 0, "embedding": [1.0] })), &["two embeddings"]);
     fails(
-        |n, texts| match n {
-            0 => well(n, texts),
-            _ => (200, "", json!({ "data": texts.iter().map(|_| json!({ "embedding": [1.0] })).collect::<Vec<_>>() })),
-        },
-        &["1 elements, 16 are expected"],
-    );
-    fails(
-        |n, texts| match n {
-            0 => well(n, texts),
-            _ => (
-                200,
-                "",
-                json!({ "data": texts.iter().map(|_| json!({ "index": 0, "embedding": [1.0] })).collect::<Vec<_>>() }),
-            ),
-        },
-        &["two embeddings"],
-    );
-    fails(
-        |n, texts| match n {
-            0 => well(n, texts),
-            _ => (
-                200,
-                "",
-                json!({ "data": texts.iter().map(|_| json!({ "embedding": vec![0.0; WIDTH] })).collect::<Vec<_>>() }),
-            ),
-        },
+        |n, texts| after_the_first(n, texts, &json!({ "embedding": vec![0.0; WIDTH] })),
         &["without a direction", "harbour"],
     );
     // One that it does not take is named; the others would have been taken.

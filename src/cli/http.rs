@@ -223,6 +223,13 @@ pub(super) struct Silence {
     pub nobody: bool,
 }
 
+impl Silence {
+    /// It answers, and does not take what was sent: too much, or not as it must be.
+    pub fn refused(&self) -> bool {
+        matches!(self.status, Some(400 | 413 | 422))
+    }
+}
+
 impl Endpoint {
     /// `flag`: that which gave the address. `key`: the variable that may hold its key. `timeout`: until an answer is whole. `longest`:
     /// bytes of one.

@@ -130,7 +130,7 @@ impl Server {
         let said = |what: String, refused| Error::Server { url: self.url.clone(), what, refused };
         match self.ask(texts) {
             Ok(rows) => Ok(rows),
-            Err(Silence { status: Some(400 | 413 | 422), .. }) if texts.len() > 1 => {
+            Err(silence) if silence.refused() && texts.len() > 1 => {
                 let (left, right) = texts.split_at(texts.len() / 2);
                 let mut rows = self.rows(left)?;
                 rows.extend(self.rows(right)?);
@@ -140,8 +140,7 @@ impl Server {
             }
             Err(silence) if texts.len() == 1 => {
                 let start: String = texts[0].chars().take(60).collect();
-                let refused = matches!(silence.status, Some(400 | 413 | 422));
-                Err(said(format!("{} (the text {start:?})", silence.why), refused))
+                Err(said(format!("{} (the text {start:?})", silence.why), silence.refused()))
             }
             Err(silence) => Err(said(silence.why, false)),
         }

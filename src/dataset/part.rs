@@ -168,10 +168,6 @@ impl Part {
             return Err(Error::at(path)(&what));
         }
         match File::open(path, Kind::Part) {
-            Err(wire::Error::Foreign { .. } | wire::Error::Kind { .. }) => {
-                let what = "exists and is no part made by `mispair match --chunk`, so it is not replaced";
-                return Err(Error::at(path)(&what));
-            }
             Err(wire::Error::Version { got, .. }) => return Ok(There::Other(format!("it is of format version {got}"))),
             Err(wire::Error::Io { source, .. }) => return Err(Error::at(path)(&source)),
             _ => {}

@@ -185,13 +185,9 @@ impl Job<'_> {
                 let cut = texts.par_iter().filter(|t| self.encoder.is_cut(t)).count();
                 let (rows, skipped) = match self.encoder.texts(&texts) {
                     Err(Error::Server { refused: true, .. }) if self.skip_bad => self.one_by_one(first, &texts)?,
-                    Err(Error::Server { url, what, refused: true }) => {
-                        let what =
-                            format!("{what}; put it right, or pass --skip-bad: the same command goes on from here");
-                        return Err(Error::Server { url, what, refused: true }.into());
-                    }
                     Err(Error::Server { url, what, refused }) => {
-                        let what = format!("{what}; the same command goes on from here");
+                        let remedy = if refused { "put it right, or pass --skip-bad: " } else { "" };
+                        let what = format!("{what}; {remedy}the same command goes on from here");
                         return Err(Error::Server { url, what, refused }.into());
                     }
                     other => (other?, BTreeMap::new()),

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -364,4 +366,24 @@ pub fn real_data(name: &str) -> PathBuf {
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folders = fs::read_dir(&parent).into_iter().flatten().flatten().map(|e| e.path().join("data").join(name));
     folders.into_iter().find(|p| p.exists()).unwrap_or(parent.join(name))
+}
+
+/// One request of a client of ours to a made-up server: its head, and its body's document. `None` where it is no such thing.
+pub fn json_request(stream: &TcpStream) -> Option<(String, Value)> {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = n.trim().parse().ok()?;
+        }
+        head += &line;
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, serde_json::from_slice(&body).ok()?))
 }

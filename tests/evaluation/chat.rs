@@ -1,10 +1,10 @@
 //! `verify --chat`, against a small server that answers well, late, or nonsense.
 
-use crate::common::{Run, command, run_command};
+use crate::common::{Run, command, json_request, run_command};
 use crate::desk::scratch;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -55,22 +55,7 @@ impl Server {
 
 /// One request a connection.
 fn serve(stream: TcpStream, manner: Manner, seen: &Mutex<Vec<(String, Value)>>) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = n.trim().parse().ok()?;
-        }
-        head += &line;
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let request: Value = serde_json::from_slice(&body).ok()?;
+    let (head, request) = json_request(&stream)?;
     let question = request["messages"][1]["content"].as_str()?.to_owned();
     seen.lock().ok()?.push((head, request));
     let mut stream = stream;
